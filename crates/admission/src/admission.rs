@@ -27,6 +27,8 @@ pub struct Admission {
     admitted: u64,
     /// Limit on requests in flight, see [`Self::set_limit`].
     limit: u32,
+    /// Requests in flight that belong to nobody: all quotas could be in use beside them.
+    unowned: u32,
 }
 
 impl Admission {
@@ -38,6 +40,7 @@ impl Admission {
             running: BTreeMap::new(),
             admitted: 0,
             limit: config.max_in_flight,
+            unowned: 0,
             config,
         };
         admission.assign_quotas();
@@ -156,7 +159,11 @@ impl Admission {
     fn can_borrow(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
         let borrowers: Vec<_> = self.preemptible().iter().map(|started| started.id).collect();
         let tier = self.agents[index].config.tier;
-        room.can_borrow(&BorrowRequest { next, tier, borrowers: &borrowers })
+        // The floor borrows, too, but is not among those that may be preempted.
+        let in_flight: u32 = self.agents.iter().map(Agent::borrowed).sum();
+        let others = in_flight.saturating_sub(u32::try_from(borrowers.len()).unwrap_or(u32::MAX));
+        let unclaimed = self.unowned.saturating_sub(others);
+        room.can_borrow(&BorrowRequest { next, tier, borrowers: &borrowers, unclaimed })
     }
 
     fn run(&mut self, started: Started) {
@@ -249,6 +256,8 @@ impl Admission {
         for (agent, quota) in self.agents.iter_mut().zip(quotas(&configs, total)) {
             agent.quota = quota;
         }
+        let owned: u32 = self.agents.iter().map(|agent| agent.quota).sum();
+        self.unowned = self.config.unowned.min(self.config.max_in_flight.saturating_sub(owned));
     }
 }
 

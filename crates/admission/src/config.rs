@@ -26,6 +26,8 @@ pub struct AdmissionConfig {
     /// Sum of the quotas: less than `max_in_flight` if engines share a device
     /// ([`crate::DeviceArbiter`]).
     pub quota_total: u32,
+    /// Requests in flight on the device that no quota of any engine claims.
+    pub unowned: u32,
     /// Limit on queued requests per agent.
     pub queue_limit: u32,
     /// Retry delay stated in a [`harmonic_types::Rejection::QueueFull`].

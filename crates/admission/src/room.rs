@@ -51,6 +51,8 @@ pub struct BorrowRequest<'a> {
     pub tier: Tier,
     /// All running borrowers that may be preempted.
     pub borrowers: &'a [RequestId],
+    /// Borrowers, this one included, that no quota displaces: they use what belongs to nobody.
+    pub unclaimed: u32,
 }
 
 /// Reason why there is no room.

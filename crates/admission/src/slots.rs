@@ -2,7 +2,8 @@
 //!
 //! Such an engine cannot preempt: a borrowed slot is free again only when its request ends. A
 //! stated share of the slots, at least one, is therefore reserved for tier 1 and requests within
-//! their quota, so that an executive finds a free slot while others borrow.
+//! their quota, so that an executive finds a free slot while others borrow. Slots beyond all quotas
+//! belong to nobody and are lent without that reserve.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +51,10 @@ impl Room for Slots {
     }
 
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
-        request.tier == Tier::Executive || self.free() > self.reserved
+        let borrowers = u32::try_from(request.borrowers.len()).unwrap_or(u32::MAX);
+        request.tier == Tier::Executive
+            || self.free() > self.reserved
+            || borrowers < request.unclaimed
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {

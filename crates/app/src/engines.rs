@@ -12,7 +12,9 @@ use harmonic_events::EventStream;
 use harmonic_launcher::EngineFactory;
 use harmonic_llama::LlamaSetup;
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
-use harmonic_types::{Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, ModelShape, Plan};
+use harmonic_types::{
+    Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, KvType, ModelShape, Plan,
+};
 
 use crate::inspect;
 
@@ -115,6 +117,11 @@ impl Quantizer for LlamaConverter {
 impl DivergenceMeter for LlamaConverter {
     fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String> {
         harmonic_llama::divergence(original, converted, self.threads)
+            .map_err(|error| error.to_string())
+    }
+
+    fn kv_divergence(&self, model: &Path, kv_type: KvType) -> Result<Divergence, String> {
+        harmonic_llama::kv_divergence(model, kv_type, self.threads)
             .map_err(|error| error.to_string())
     }
 }

@@ -34,6 +34,7 @@ pub mod serve;
 pub mod server_choice;
 mod settings;
 pub mod team_log;
+mod team_request;
 pub mod tune;
 pub mod watch;
 mod watched_keys;
@@ -44,6 +45,7 @@ pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
+pub use team_request::{SlotRequest, TeamRequest};
 pub use what_if::WhatIf;
 
 pub use harmonic_bench::Levels;

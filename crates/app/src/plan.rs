@@ -9,42 +9,15 @@ use harmonic_planner::{
     MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, memory_with_sharing,
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
-use harmonic_stack::StackError;
 use harmonic_types::{
-    BudgetRule, Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec,
-    TunedConfig,
+    Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
-use crate::models::check_known;
 use crate::settings::Settings;
-
-/// A team and the rules of its plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TeamRequest {
-    /// A built-in stack or a stack file; `None` for [`Settings::stack`].
-    pub stack: Option<String>,
-    /// Whether agents on one base model share its weights.
-    pub sharing: Sharing,
-    /// Arithmetic of the memory ledger.
-    pub budget: BudgetRule,
-    /// Engine kind of all engines.
-    pub engine: EngineKind,
-}
-
-impl TeamRequest {
-    /// Options of the planner for this team.
-    pub fn options(&self) -> PlanOptions {
-        PlanOptions {
-            sharing: self.sharing,
-            budget: self.budget,
-            engine_kind: self.engine,
-            ..PlanOptions::default()
-        }
-    }
-}
+use crate::team_request::TeamRequest;
 
 /// Inputs of the planner: models of a stack, and known throughput of this machine.
 #[derive(Clone, Debug)]
@@ -75,24 +48,6 @@ impl PlanInputs {
             curves: curves(settings, kind, observer)?,
         })
     }
-}
-
-/// Resolves the stack of `team`.
-///
-/// # Errors
-/// When the name is unknown, the file is invalid, or a model in it is unknown.
-pub fn stack(team: &TeamRequest, settings: &Settings) -> Result<StackSpec> {
-    let name = team.stack.as_deref().unwrap_or(&settings.stack);
-    let stack = harmonic_stack::resolve(name)?;
-    for model in stack.models() {
-        if let Err(error) = check_known(model, settings) {
-            return Err(match harmonic_stack::model_position(name, model) {
-                Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
-                None => error.into(),
-            });
-        }
-    }
-    Ok(stack)
 }
 
 /// Plans `stack` with the models on this machine, or else as the catalog describes them.

@@ -17,9 +17,10 @@ use crate::http_threads::HTTP_THREADS;
 use crate::listen::ListenConfig;
 use crate::measure::targets;
 use crate::models::converter;
-use crate::plan::{PlanInputs, TeamRequest};
+use crate::plan::PlanInputs;
 use crate::serve::TeamServer;
 use crate::settings::Settings;
+use crate::team_request::TeamRequest;
 
 /// Settings to compare.
 #[derive(Clone, Debug)]
@@ -37,11 +38,17 @@ pub struct TuneRequest {
 /// Checks that the engine of the team has the axes of `request`.
 ///
 /// # Errors
-/// When weight formats are compared on a simulated engine.
+/// When weight formats or KV types are compared on a simulated engine.
 pub fn check(request: &TuneRequest, team: &TeamRequest) -> Result<()> {
-    if request.axes.contains(&TuneAxis::Formats) && team.engine == EngineKind::Sim {
+    let needs_model =
+        |axis: TuneAxis| request.axes.contains(&axis) && team.engine == EngineKind::Sim;
+    if needs_model(TuneAxis::Formats) {
         let what = "the simulated engine has no weights to convert";
         return Err(AppError::refused(what, "leave out --engine sim, or --formats"));
+    }
+    if needs_model(TuneAxis::KvTypes) {
+        let what = "the simulated engine has no KV cache to quantise";
+        return Err(AppError::refused(what, "leave out --engine sim, or --kv-types"));
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use harmonic_planner::PlanOptions;
 use harmonic_types::{Bytes, Hardware, KvType, Provenance, StackSpec, Tokens};
 
+use crate::team_request::set_context;
+
 /// Assumptions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WhatIf {
@@ -19,6 +21,11 @@ pub struct WhatIf {
 }
 
 impl WhatIf {
+    /// Context of each agent, if assumed.
+    pub fn context(&self) -> Option<Tokens> {
+        self.context
+    }
+
     /// Applies the assumptions: the machine's memory, all of it free; each agent's context; the KV
     /// cache type.
     pub fn apply(&self, hardware: &mut Hardware, stack: &mut StackSpec, options: &mut PlanOptions) {
@@ -31,10 +38,10 @@ impl WhatIf {
             }
         }
         if let Some(context) = self.context {
-            stack.agents.iter_mut().for_each(|agent| agent.context = context);
+            set_context(stack, context);
         }
         if let Some(kv) = self.kv {
-            options.kv_type = kv;
+            options.kv_type = Some(kv);
         }
     }
 }

@@ -6,16 +6,17 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use harmonic_api::Client;
+use futures::StreamExt;
+use harmonic_api::{Client, TeamUpdate};
 use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::{ListenConfig, ListenRequest};
-use harmonic_app::plan::{self, TeamRequest};
+use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{
     AppError, CacheRoots, Event, InstanceRegistry, NoObserver, Observer, PullOptions, ServerChoice,
-    Settings, Store, hint, inspect, instances,
+    Settings, Store, TeamRequest, hint, inspect, instances,
 };
-use harmonic_types::{AgentName, BudgetRule, EngineKind, Sharing};
+use harmonic_types::{AgentName, EngineKind};
 
 fn settings(home: &Path) -> Settings {
     Settings {
@@ -38,12 +39,7 @@ fn settings(home: &Path) -> Settings {
 }
 
 fn team() -> TeamRequest {
-    TeamRequest {
-        stack: None,
-        sharing: Sharing::Shared,
-        budget: BudgetRule::Exact,
-        engine: EngineKind::Sim,
-    }
+    TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() }
 }
 
 fn request(host: [u8; 4], port: u16) -> ListenRequest {
@@ -101,7 +97,7 @@ async fn a_team_is_planned_served_queried_and_stopped() {
     let home = tempfile::tempdir().unwrap();
     let settings = settings(home.path());
     let hardware = inspect::hardware().unwrap();
-    let stack = plan::stack(&team(), &settings).unwrap();
+    let stack = team().resolve(&settings).unwrap();
     let planned = plan::plan(&hardware, &stack, &team(), &settings, &NoObserver).unwrap();
     let events = RecordedEvents::default();
     let serving =
@@ -126,12 +122,52 @@ async fn a_team_is_planned_served_queried_and_stopped() {
     assert!(client.health().await.is_err(), "nothing listens any more");
 }
 
+/// One agent of eight slots, where the peak and the memory bear 32: slots are rights, not a ceiling.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_alone_serves_as_many_clients_as_its_machine_bears() {
+    let home = tempfile::tempdir().unwrap();
+    let settings = settings(home.path());
+    let file = home.path().join("solo.toml");
+    let agent = "like = \"coder\"\nmodel = \"smollm2:135m\"\ncontext = 8192";
+    std::fs::write(&file, format!("name = \"solo\"\n[[agents]]\n{agent}\n")).unwrap();
+    let team = TeamRequest { stack: Some(file.display().to_string()), ..team() };
+    let stack = team.resolve(&settings).unwrap();
+    let hardware = inspect::machine("dgx-spark").unwrap();
+    let planned = plan::plan(&hardware, &stack, &team, &settings, &NoObserver).unwrap();
+    assert_eq!((planned.agents[0].slots, planned.engines[0].sequences), (8, 32));
+    let serving =
+        TeamServer::start(planned, ListenConfig::private(), &settings, &NoObserver).await.unwrap();
+    let client = Client::new(&serving.url()).unwrap();
+    let request: harmonic_api::openai::ChatRequest = serde_json::from_value(serde_json::json!({
+        "model": "coder",
+        "messages": [{"role": "user", "content": "Count to a million."}],
+        "ignore_eos": true,
+    }))
+    .unwrap();
+    // The head of a response follows the grant of its sequence.
+    let mut granted = Vec::new();
+    for stream in futures::future::join_all((0..32).map(|_| client.chat(&request))).await {
+        granted.push(stream.unwrap());
+    }
+    let mut events = client.events(None).await.unwrap();
+    let Some(Ok(TeamUpdate::Snapshot(now))) = events.next().await else { panic!("no snapshot") };
+    let requests = &now.engines[0].requests;
+    assert_eq!(
+        requests.iter().filter(|request| request.slot.is_some()).count(),
+        32,
+        "{requests:?}"
+    );
+    assert_eq!(requests.iter().filter(|request| request.borrowed).count(), 24);
+    drop(granted);
+    serving.drain(Duration::ZERO).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_refused_before_an_engine_starts() {
     let home = tempfile::tempdir().unwrap();
     let settings = settings(home.path());
     let hardware = inspect::hardware().unwrap();
-    let stack = plan::stack(&team(), &settings).unwrap();
+    let stack = team().resolve(&settings).unwrap();
     let planned = plan::plan(&hardware, &stack, &team(), &settings, &NoObserver).unwrap();
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let request = request([127, 0, 0, 1], other.local_addr().unwrap().port());

@@ -65,11 +65,13 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
 /// total.
 fn config(slots: u32, context: u32) -> LocalConfig {
     let agent = |name: &str, tier, slots| ServedAgent {
+        trained: None,
         spec: AgentSpec {
             name: AgentName::from(name),
             tier,
             model: "conformance".to_owned(),
             context: Tokens(context),
+            min_context: None,
             role: "answers".to_owned(),
             system: format!("You are {name}. Answer every question in plain words."),
             sampling: Sampling { temperature: 0.0, ..Sampling::default() },
@@ -93,6 +95,7 @@ fn config(slots: u32, context: u32) -> LocalConfig {
         kv_tokens: u64::from(slots) * u64::from(context),
         max_in_flight: slots,
         quota_total: slots,
+        unowned: 0,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),

@@ -25,12 +25,13 @@ fn agent(name: &str, tier: Tier, slots: u32) -> ServedAgent {
         tier,
         model: "sim".to_owned(),
         context: CONTEXT,
+        min_context: None,
         role: String::new(),
         system: String::new(),
         sampling: Sampling::default(),
         thinking: false,
     };
-    ServedAgent { spec, slots, context: CONTEXT }
+    ServedAgent { spec, slots, context: CONTEXT, trained: None }
 }
 
 /// Two agents on three sequences, of which the second agent has one and may borrow the others.
@@ -46,6 +47,7 @@ fn engine(events: &EventStream) -> Local {
         kv_tokens: 3 * u64::from(CONTEXT.0),
         max_in_flight: 3,
         quota_total: 3,
+        unowned: 0,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(1 << 10),

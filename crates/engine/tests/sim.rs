@@ -39,6 +39,7 @@ fn job(id: u64, prompt: i32, max_output: u32) -> Job {
 
 fn one_agent(slots: u32) -> SchedulerConfig {
     let agent = ScheduledAgent {
+        trained: None,
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots,
@@ -92,6 +93,7 @@ fn a_single_stream_takes_the_time_of_its_steps() {
 #[test]
 fn a_pool_restores_only_what_it_has_cells_for() {
     let agent = ScheduledAgent {
+        trained: None,
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots: 3,
@@ -159,11 +161,13 @@ impl Machine for Mortal {
 /// Engine of one agent with one slot of 512 tokens.
 fn only() -> LocalConfig {
     let agent = |name: &str| ServedAgent {
+        trained: None,
         spec: AgentSpec {
             name: AgentName::from(name),
             tier: Tier::Executive,
             model: "sim".to_owned(),
             context: Tokens(512),
+            min_context: None,
             role: String::new(),
             system: String::new(),
             sampling: Sampling::default(),
@@ -183,6 +187,7 @@ fn only() -> LocalConfig {
         kv_tokens: 512,
         max_in_flight: 1,
         quota_total: 1,
+        unowned: 0,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(32 << 10),

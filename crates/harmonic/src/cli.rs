@@ -4,9 +4,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use harmonic_app::plan::TeamRequest;
-use harmonic_app::{ExportKind, Source, WeightFormat, WhatIf};
-use harmonic_types::{BudgetRule, EngineKind, Sharing};
+use harmonic_app::{ExportKind, SlotRequest, Source, TeamRequest, WeightFormat, WhatIf};
+use harmonic_types::{BudgetRule, EngineKind, Sharing, Tokens};
 
 pub mod aliases;
 mod bench;
@@ -175,6 +174,13 @@ pub struct Team {
     /// $HARMONIC_STACK, ./stack.toml where it exists, or standard]
     #[arg(long, value_name = "NAME|FILE")]
     pub stack: Option<String>,
+    /// Context of each agent in tokens, and no less: agents that do not fit with it are left out
+    /// [default: those of the stack, where they fit]
+    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub context: Option<u32>,
+    /// Slots of an agent, instead of its tier's share of the peak, such as coder=8; repeatable
+    #[arg(long, value_name = "AGENT=N")]
+    pub slots: Vec<SlotRequest>,
     /// Sharing of weights among agents with the same base model
     #[arg(long, value_enum, default_value_t)]
     pub sharing: SharingArg,
@@ -191,6 +197,8 @@ impl Team {
     pub fn request(&self) -> TeamRequest {
         TeamRequest {
             stack: self.stack.clone(),
+            context: self.context.map(Tokens),
+            slots: self.slots.clone(),
             sharing: self.sharing.into(),
             budget: self.budget.into(),
             engine: self.engine.into(),
@@ -235,7 +243,7 @@ pub struct Up {
     #[command(flatten)]
     pub team: Team,
     /// Start the plan in this file, as printed by `plan --json`
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "context", "slots", "sharing", "budget", "engine"])]
     pub plan: Option<PathBuf>,
     /// Port to listen on; 0 selects a free port [default: $HARMONIC_PORT or 4276]
     #[arg(long)]

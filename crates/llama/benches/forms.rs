@@ -105,11 +105,13 @@ fn alone(path: &Path) {
 
 fn start(path: &Path, threads: u32, level: u32) -> Local {
     let agent = ServedAgent {
+        trained: None,
         spec: AgentSpec {
             name: AgentName::from("agent"),
             tier: Tier::Specialists,
             model: "model".to_owned(),
             context: Tokens(CONTEXT),
+            min_context: None,
             role: "answers".to_owned(),
             system: "You answer every question with a list of people in JSON.".to_owned(),
             sampling: Sampling::default(),
@@ -129,6 +131,7 @@ fn start(path: &Path, threads: u32, level: u32) -> Local {
         kv_tokens: u64::from(level * CONTEXT),
         max_in_flight: level,
         quota_total: level,
+        unowned: 0,
         device: None,
         kv_layout: KvLayout::Streams,
         // 30 layers × 3 KV heads × 64 × 2 × 2 bytes.

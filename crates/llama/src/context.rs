@@ -47,6 +47,14 @@ pub(crate) fn create<'m>(
     Ok((context, buffers))
 }
 
+/// llama.cpp's name of a KV type.
+pub(crate) fn cache_type(kv_type: KvType) -> KvCacheType {
+    match kv_type {
+        KvType::F16 => KvCacheType::F16,
+        KvType::Q8_0 => KvCacheType::Q8_0,
+    }
+}
+
 /// Maximum rows with logits in one batch of a context of `setup`.
 pub(crate) fn most_outputs(setup: &LlamaSetup) -> u32 {
     setup.sequences.max(1)
@@ -56,10 +64,7 @@ fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
     let cells = u32::try_from(setup.kv_tokens)
         .map_err(|_| format!("{} KV tokens are more than llama.cpp can count", setup.kv_tokens))?;
     let threads = i32::try_from(setup.threads.max(1)).unwrap_or(i32::MAX);
-    let kv_type = match setup.kv_type {
-        KvType::F16 => KvCacheType::F16,
-        KvType::Q8_0 => KvCacheType::Q8_0,
-    };
+    let kv_type = cache_type(setup.kv_type);
     let mut params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(cells))
         .with_n_seq_max(setup.sequences)

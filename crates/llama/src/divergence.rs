@@ -1,4 +1,5 @@
-//! KL divergence of a converted model from the original.
+//! KL divergence of a converted model from the original, and of a model with a quantised KV cache
+//! from itself without.
 //!
 //! Both models evaluate one fixed text, written for this purpose: prose, questions, code, tables,
 //! JSON. The result is the mean of Σ p·ln(p/q) over all positions, with the next-token
@@ -16,12 +17,13 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use harmonic_engine::EngineError;
-use harmonic_types::Divergence;
+use harmonic_types::{Divergence, KvType};
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::token::LlamaToken;
 
 use crate::backend::{alone, backend};
+use crate::context::cache_type;
 use crate::model::Model;
 
 /// Evaluated text.
@@ -75,9 +77,41 @@ pub fn divergence(
     converted: &Path,
     threads: u32,
 ) -> Result<Divergence, DivergenceError> {
+    let as_stored = |path| Evaluated { path, kv_type: KvType::F16 };
+    compare(as_stored(original), as_stored(converted), threads)
+}
+
+/// Mean KL divergence over the fixed text of the model in the file `model` with a KV cache of
+/// `kv_type` from the same model with one in f16. Both are read by the fused attention kernel, where
+/// the device has one. Blocks like [`divergence`].
+///
+/// # Errors
+/// [`DivergenceError`] if the file cannot be loaded or evaluated.
+pub fn kv_divergence(
+    model: &Path,
+    kv_type: KvType,
+    threads: u32,
+) -> Result<Divergence, DivergenceError> {
+    let with = |kv_type| Evaluated { path: model, kv_type };
+    compare(with(KvType::F16), with(kv_type), threads)
+}
+
+/// A model file, and the KV cache that it is evaluated with.
+#[derive(Clone, Copy)]
+struct Evaluated<'a> {
+    path: &'a Path,
+    kv_type: KvType,
+}
+
+fn compare(
+    reference: Evaluated<'_>,
+    other: Evaluated<'_>,
+    threads: u32,
+) -> Result<Divergence, DivergenceError> {
+    let (original, converted) = (reference.path, other.path);
     let spooled = |source| DivergenceError::Spool { path: original.to_owned(), source };
     let (tokens, vocabulary, mut spool) = {
-        let reader = Reader::load(original, threads)?;
+        let reader = Reader::load(reference, threads)?;
         let mut spool = BufWriter::new(tempfile::tempfile().map_err(spooled)?);
         reader.read(|logits| {
             logits
@@ -90,7 +124,7 @@ pub fn divergence(
     };
     spool.seek(SeekFrom::Start(0)).map_err(spooled)?;
     let mut spool = BufReader::new(spool);
-    let reader = Reader::load(converted, threads)?;
+    let reader = Reader::load(other, threads)?;
     if reader.tokens != tokens || reader.vocabulary != vocabulary {
         return Err(DivergenceError::Vocabulary {
             original: original.to_owned(),
@@ -126,15 +160,19 @@ struct Reader {
     path: PathBuf,
     tokens: Vec<LlamaToken>,
     vocabulary: usize,
+    kv_type: KvType,
     threads: u32,
 }
 
 impl Reader {
-    fn load(path: &Path, threads: u32) -> Result<Self, DivergenceError> {
+    fn load(
+        Evaluated { path, kv_type }: Evaluated<'_>,
+        threads: u32,
+    ) -> Result<Self, DivergenceError> {
         let model = Model::load(path)?;
         let tokens = model.read(TEXT).into_iter().map(|token| LlamaToken(token.0)).collect();
         let vocabulary = model.llama.vocab().tokens().count();
-        Ok(Self { model, path: path.to_owned(), tokens, vocabulary, threads })
+        Ok(Self { model, path: path.to_owned(), tokens, vocabulary, kv_type, threads })
     }
 
     /// Calls `take` with the logits after each token, in order.
@@ -154,6 +192,8 @@ impl Reader {
             .with_n_ubatch(chunk)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
+            .with_type_k(cache_type(self.kv_type))
+            .with_type_v(cache_type(self.kv_type))
             .with_no_perf(true);
         let mut context = alone(|| self.model.llama.new_context(backend, params))
             .map_err(|error| failed(error.to_string()))?;

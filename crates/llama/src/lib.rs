@@ -20,7 +20,7 @@ mod passes;
 mod quantize;
 mod version;
 
-pub use divergence::{DivergenceError, divergence};
+pub use divergence::{DivergenceError, divergence, kv_divergence};
 pub use engine::{LlamaSetup, spawn};
 pub use machine::LlamaMachine;
 pub use model::Model;

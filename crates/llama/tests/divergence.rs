@@ -4,8 +4,9 @@ mod store;
 
 use std::path::{Path, PathBuf};
 
-use harmonic_llama::{DivergenceError, divergence, quantize};
+use harmonic_llama::{DivergenceError, divergence, kv_divergence, quantize};
 use harmonic_models::DIVERGENCE_BOUND;
+use harmonic_types::KvType;
 use tempfile::TempDir;
 
 /// The starter model as shipped (`Q4_1`).
@@ -44,6 +45,17 @@ fn a_conversion_with_fewer_bits_diverges_more() {
     let (q4_0, others) = seen.split_last().expect("five");
     assert!(others.iter().all(|nats| *nats < DIVERGENCE_BOUND), "{seen:?}");
     assert!(*q4_0 > DIVERGENCE_BOUND, "{seen:?}");
+}
+
+/// The starter model's cache in `q8_0` is close to the one in `f16`.
+#[test]
+fn a_quantised_cache_diverges_within_bounds() {
+    let shipped = shipped();
+    let of = |kv_type| kv_divergence(&shipped, kv_type, 2).expect("measures").nats_per_token;
+    assert!(of(KvType::F16).abs() < 1e-12, "the same cache twice");
+    let quantised = of(KvType::Q8_0);
+    println!("q8_0 from f16: {quantised}");
+    assert!(quantised > 0.0 && quantised < DIVERGENCE_BOUND, "{quantised}");
 }
 
 #[test]

@@ -47,6 +47,7 @@ impl Real {
             tier: Tier::Specialists,
             model: "m".to_owned(),
             context: Tokens(512),
+            min_context: None,
             role: String::new(),
             system: "You code.\n".to_owned(),
             sampling: Sampling::default(),

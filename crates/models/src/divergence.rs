@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use harmonic_types::Divergence;
+use harmonic_types::{Divergence, KvType};
 
 use crate::convert::converted_name;
 use crate::error::ModelError;
@@ -17,13 +17,7 @@ use crate::store::{Store, StoredModel};
 use crate::worker;
 
 /// Upper bound of the KL divergence, in nats per token, of a conversion that is used by default.
-///
-/// Measured on the starter model over 771 tokens, from `Q4_1` as shipped: F16 0.0029, BF16 0.0031,
-/// `Q8_0` 0.0052, `Q4_0` 0.289. From an exact copy of the weights (F32), F16 differs by 0.000005
-/// and BF16 by 0.00015: most of the 0.003 is rounding in the kernels of the shipped format, which a
-/// conversion avoids. The bound is twice the divergence of formats that preserve the weights, and
-/// far below that of quantising again.
-pub const DIVERGENCE_BOUND: f64 = 0.01;
+pub const DIVERGENCE_BOUND: f64 = Divergence::BOUND;
 
 /// Comparison of two model files; implemented with llama.cpp.
 pub trait DivergenceMeter: Send + Sync {
@@ -33,6 +27,13 @@ pub trait DivergenceMeter: Send + Sync {
     /// # Errors
     /// The cause, as one sentence.
     fn divergence(&self, original: &Path, converted: &Path) -> Result<Divergence, String>;
+
+    /// Mean KL divergence over the same text of `model` with a KV cache of this type from itself
+    /// with one in f16. Runs on a blocking thread.
+    ///
+    /// # Errors
+    /// The cause, as one sentence.
+    fn kv_divergence(&self, model: &Path, kv_type: KvType) -> Result<Divergence, String>;
 }
 
 /// The divergence of the conversion of `name` to `format`, from its record or measured now.
@@ -69,9 +70,27 @@ pub async fn conversion_divergence(
     Ok(divergence)
 }
 
+/// The divergence of `model` with a KV cache of this type, measured now.
+///
+/// # Errors
+/// The cause, as one sentence.
+pub async fn measure_kv_divergence(
+    model: &Path,
+    kv_type: KvType,
+    meter: Arc<dyn DivergenceMeter>,
+    progress: &dyn Progress,
+) -> Result<Divergence, String> {
+    let span =
+        ProgressSpan::begin(progress, &format!("comparing KV caches in {kv_type} and f16"), None);
+    let model = model.to_owned();
+    let measured = worker::run(None, move |_| meter.kv_divergence(&model, kv_type)).await;
+    drop(span);
+    measured
+}
+
 /// Whether a conversion with that divergence is used by default.
 pub fn is_faithful(divergence: Divergence) -> bool {
-    divergence.nats_per_token < DIVERGENCE_BOUND
+    divergence.is_within_bound()
 }
 
 /// Human-readable form: `KL divergence 0.0003 nats/token on 923 tokens, bound 0.01`.

@@ -33,7 +33,9 @@ mod worker;
 pub use catalog::{CATALOG_NAMES, CatalogEntry, DeclaredFigures, Origin};
 pub use convert::{Quantizer, convert, converted_name};
 pub use discover::{Cache, CacheRoots, FoundModel};
-pub use divergence::{DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful};
+pub use divergence::{
+    DIVERGENCE_BOUND, DivergenceMeter, conversion_divergence, is_faithful, measure_kv_divergence,
+};
 pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
 pub use locate::{find_cached, list_cached, locate};

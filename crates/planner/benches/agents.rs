@@ -51,6 +51,7 @@ fn stack(agents: usize) -> StackSpec {
         tier: Tier::ALL[index % 4],
         model: format!("model-{}", index % 4),
         context: Tokens(1024 << (index % 5)),
+        min_context: None,
         role: String::new(),
         system: "You are one of very many.".to_owned(),
         sampling: Sampling::default(),

@@ -11,7 +11,11 @@
 //! of 3,800 tokens took 10.4 s to prefill against 7.3 s with the fused kernel, on 2 cores with AMX.
 //! Decoding after 1,500 tokens is cheaper, 54 against 129 ms for 8 streams. The plain products are
 //! therefore used by engines whose slots have up to [`MAX_PLAIN_CELLS`] cells on average: a larger
-//! context indicates long prompts, and a single agent with one should not slow the others.
+//! context indicates long prompts, and a single agent with one should not slow the others. A context
+//! that is allocated but not used costs no time in either kernel (`docs/engine.md#memory`).
+//!
+//! Where all contexts of an engine are equal, the ladder pays for the scores before slots
+//! (`ladder.rs`); here, the other engines get them.
 //!
 //! Invariant: does not reduce any grant; only the rest of the budget is spent.
 
@@ -21,7 +25,7 @@ use crate::cost_model::CostModel;
 use crate::footprint::Footprint;
 
 /// Maximum mean number of cells per slot for plain attention.
-pub(crate) const MAX_PLAIN_CELLS: u64 = 4096;
+pub(crate) const MAX_PLAIN_CELLS: u64 = 8192;
 
 /// Whether plain attention is faster on a device of this kind with a cache of this type, in streams.
 pub(crate) fn plain_is_faster(device: DeviceKind, kv_type: KvType) -> bool {

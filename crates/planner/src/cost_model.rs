@@ -100,12 +100,35 @@ impl<'a> CostModel<'a> {
     /// unknown, and where there are windows: a restored window is stored in other cells than
     /// before, plain products sum in cell order, and the output would not be bit-identical.
     pub(crate) fn plain(&self, footprint: &Footprint) -> Option<Footprint> {
-        let faster =
-            self.plain_is_faster && self.is_exact() && footprint.layout == KvLayout::Streams;
+        let streams = footprint.layout == KvLayout::Streams;
         let short = footprint.mean_context <= MAX_PLAIN_CELLS;
-        let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
-        (faster && short && full && self.shape.query_heads > 0)
+        (self.prefers_plain() && streams && short)
             .then(|| self.with_attention(Attention::Plain, footprint))
+    }
+
+    /// Whether plain attention is possible, and faster for short contexts in streams.
+    pub(crate) fn prefers_plain(&self) -> bool {
+        let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
+        self.plain_is_faster && self.is_exact() && full && self.shape.query_heads > 0
+    }
+
+    /// `footprint`, whose layout is streams, with another number of sequences of the same context.
+    pub(crate) fn with_sequences(&self, footprint: &Footprint, sequences: u32) -> Footprint {
+        let cells = footprint.cells();
+        let cache = CacheShape { layout: KvLayout::Streams, cells, sequences, n_ubatch: N_UBATCH };
+        let more = Footprint {
+            sequences,
+            kv_tokens: cells.saturating_mul(sequences.into()),
+            kv: self.kv.cache(cache),
+            state: self.kv.states(sequences),
+            ..*footprint
+        };
+        self.with_attention(footprint.attention, &more)
+    }
+
+    /// Most sequences of an engine, whatever its slots.
+    pub(crate) fn max_sequences(&self) -> u32 {
+        self.max_in_flight.min(MAX_SEQUENCES)
     }
 
     /// `footprint` with this attention kernel, by the exact rule.
@@ -126,12 +149,17 @@ impl<'a> CostModel<'a> {
         self.paper.is_none()
     }
 
-    /// Bytes of a snapshot of this system prompt.
-    pub fn prefix(&self, system: &str) -> Bytes {
+    /// Bytes of a snapshot of this many tokens.
+    pub(crate) fn snapshot(&self, prefix: Tokens) -> Bytes {
         match self.paper {
             Some(_) => Bytes::ZERO,
-            None => self.kv.read(prefix_tokens(system)),
+            None => self.kv.read(prefix),
         }
+    }
+
+    /// Element type of the KV cache.
+    pub(crate) fn kv_type(&self) -> KvType {
+        self.kv_type
     }
 
     /// Bytes of `slots` slots of `context` cells, each with its own cells and states.
@@ -176,7 +204,7 @@ impl<'a> CostModel<'a> {
     /// Footprint of an engine with these slots in this layout, by the exact rule, without prefixes.
     pub fn engine_in(&self, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
-        let sequences = u64::from(self.max_in_flight.min(MAX_SEQUENCES)).min(all);
+        let sequences = u64::from(self.max_sequences()).min(all);
         let sequences = u32::try_from(sequences).expect("at most MAX_SEQUENCES");
         let cells = match layout {
             KvLayout::Streams => largest_context(slots),

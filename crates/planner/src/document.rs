@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use harmonic_types::{
     AgentName, AgentSpec, BudgetRule, Bytes, Device, EngineKind, EnginePlan, EngineSpec, Hardware,
     LedgerItem, LedgerLine, LlamaSpec, LocalSpec, Plan, PlanHardware, PlanTuned, Provenance,
-    ProvenanceMap, Sharing, StackSpec, TunedConfig,
+    ProvenanceMap, Sharing, StackSpec, Tokens, TunedConfig,
 };
 
-use crate::allocation::{Allocation, Demand, Grant};
+use crate::allocation::{Allocation, EngineOptions};
 use crate::concurrency::Parallelism;
 use crate::cost_model::CostModel;
+use crate::demand::Demand;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::Agent;
@@ -19,6 +20,7 @@ use crate::threads::partition;
 use crate::tuned::best_config;
 
 mod agent;
+mod trades;
 
 /// An engine without a name.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +30,8 @@ pub(crate) struct EngineDraft<'a> {
     pub(crate) model: &'a PlannedModel,
 }
 
-/// Input of the document; agents and demands in order of priority, engines and cost models in order
-/// of their first agent.
+/// Input of the document; agents and demands in order of priority, engines and costs in order of their
+/// first agent.
 #[derive(Debug)]
 pub(crate) struct Draft<'a> {
     pub(crate) hardware: &'a Hardware,
@@ -39,7 +41,7 @@ pub(crate) struct Draft<'a> {
     pub(crate) device: &'a Device,
     pub(crate) agents: Vec<Agent<'a>>,
     pub(crate) engines: Vec<EngineDraft<'a>>,
-    pub(crate) cost_models: Vec<CostModel<'a>>,
+    pub(crate) costs: Vec<EngineOptions<'a>>,
     pub(crate) demands: Vec<Demand>,
 }
 
@@ -48,6 +50,7 @@ pub(crate) struct Draft<'a> {
 struct PlacedEngine<'a> {
     id: String,
     model: &'a PlannedModel,
+    cost: &'a CostModel<'a>,
     footprint: Footprint,
     agents: Vec<AgentName>,
     slots: u32,
@@ -57,6 +60,7 @@ impl Draft<'_> {
     /// The document of `allocation`.
     pub(crate) fn into_plan(self, allocation: &Allocation) -> Plan {
         let named = self.placed_engines(allocation);
+        let trades = self.trades(allocation, &named);
         let tuned = self.tuned(named.iter().flatten());
         let threads_of = |model: &str| {
             let config = tuned.iter().find(|config| config.model == model)?;
@@ -90,7 +94,8 @@ impl Draft<'_> {
             max_in_flight: self.parallelism.max_in_flight.sequences,
             curves: self.parallelism.curves.clone(),
             http_threads: tuned.iter().filter_map(|config| Some(config.threads?.http)).max(),
-            agents: self.agent_plans(&allocation.grants, &named),
+            agents: self.agent_plans(&allocation.shares, &named, &trades),
+            trades,
             provenance: self.provenance(&engines, named.iter().flatten(), &tuned),
             tuned,
             engines,
@@ -104,36 +109,36 @@ impl Draft<'_> {
     /// One entry per engine draft; `None` for an engine without agents.
     fn placed_engines(&self, allocation: &Allocation) -> Vec<Option<PlacedEngine<'_>>> {
         let mut used_ids = BTreeSet::new();
-        let drafts = self.engines.iter().zip(&allocation.engines);
+        let drafts = self.engines.iter().zip(&self.costs).zip(&allocation.engines);
         let mut named: Vec<Option<PlacedEngine<'_>>> = drafts
-            .map(|(engine, footprint)| {
+            .map(|((engine, options), grant)| {
                 let name = match self.options.sharing {
                     Sharing::Shared => &engine.model.name,
                     Sharing::Isolated => &engine.first.name.0,
                 };
-                footprint.map(|footprint| PlacedEngine {
+                grant.map(|grant| PlacedEngine {
                     id: unique(&slug(name), &mut used_ids),
                     model: engine.model,
-                    footprint,
+                    cost: options.cost_of(grant.is_quantised),
+                    footprint: grant.footprint,
                     agents: Vec::new(),
                     slots: 0,
                 })
             })
             .collect();
-        for ((agent, demand), grant) in
-            self.agents.iter().zip(&self.demands).zip(&allocation.grants)
+        for ((agent, demand), share) in
+            self.agents.iter().zip(&self.demands).zip(&allocation.shares)
         {
-            if let (Grant::Placed { slots, .. }, Some(engine)) = (grant, &mut named[demand.engine])
-            {
+            if let (Some(share), Some(engine)) = (share, &mut named[demand.engine]) {
                 engine.agents.push(agent.spec.name.clone());
-                engine.slots = engine.slots.saturating_add(*slots);
+                engine.slots = engine.slots.saturating_add(share.slots);
             }
         }
         named
     }
 
     fn engine_plan(&self, engine: &PlacedEngine<'_>, threads: u32) -> EnginePlan {
-        let PlacedEngine { id, model, footprint, agents, slots } = engine;
+        let PlacedEngine { id, model, footprint, agents, slots, .. } = engine;
         EnginePlan {
             id: id.clone(),
             spec: self.engine_spec(engine, threads),
@@ -141,6 +146,8 @@ impl Draft<'_> {
             model: model.name.clone(),
             digest: model.digest.clone(),
             format: model.shape.format.clone(),
+            context_trained: (model.shape.context_trained.0 > 0)
+                .then_some(model.shape.context_trained),
             agents: agents.clone(),
             slots: *slots,
             sequences: footprint.sequences,
@@ -156,12 +163,12 @@ impl Draft<'_> {
     }
 
     fn engine_spec(&self, engine: &PlacedEngine<'_>, threads: u32) -> EngineSpec {
-        let PlacedEngine { model, footprint, .. } = engine;
+        let PlacedEngine { model, footprint, cost, .. } = engine;
         let local = LocalSpec {
             path: model.path.clone(),
             threads,
             kv_layout: footprint.layout,
-            kv_type: self.options.kv_type,
+            kv_type: cost.kv_type(),
             kv_tokens: footprint.kv_tokens,
         };
         match self.options.engine_kind {
@@ -278,4 +285,9 @@ fn unique(base: &str, used_ids: &mut BTreeSet<String>) -> String {
         id = format!("{base}-{number}");
     }
     id
+}
+
+/// Cells as tokens, saturating; contexts are a rounded-up `u32`, so only the very largest saturates.
+fn tokens(cells: u64) -> Tokens {
+    Tokens(u32::try_from(cells).unwrap_or(u32::MAX))
 }

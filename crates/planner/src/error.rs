@@ -41,14 +41,14 @@ pub enum PlanError {
         /// Its profile.
         profile: String,
     },
-    /// Not even the agent with the smallest requirement can be placed.
+    /// Not even the first agent can be placed.
     #[error(
-        "no agent of the stack fits the budget of {budget}: the smallest, `{agent}`, needs {needed} \
-         for one engine with the fewest slots and the smallest context: use a smaller model or a \
-         stack with one, or free memory"
+        "the stack does not fit the budget of {budget}: its first agent, `{agent}`, needs {needed} \
+         for one slot of its smallest context: use a stack with a smaller model, such as starter, \
+         or free memory"
     )]
     NothingFits {
-        /// The agent with the smallest requirement.
+        /// The agent that is placed first.
         agent: AgentName,
         /// Bytes required by it.
         needed: Bytes,

@@ -1,8 +1,11 @@
 //! Planner input other than hardware and stack: models and options.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use harmonic_types::{BudgetRule, Bytes, EngineKind, KvType, ModelShape, Sharing, TunedConfig};
+use harmonic_types::{
+    AgentName, BudgetRule, Bytes, EngineKind, KvType, ModelShape, Sharing, TunedConfig,
+};
 
 /// A base model, present on disk or known only by its shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +50,11 @@ pub struct PlanOptions {
     pub sharing: Sharing,
     /// Rule by which the ledger is computed.
     pub budget: BudgetRule,
-    /// Element type of the KV caches.
-    pub kv_type: KvType,
+    /// Element type of the KV caches; `None` is f16, or q8_0 where the budget requires it and it was
+    /// measured to be faithful.
+    pub kv_type: Option<KvType>,
+    /// Slots wanted for some agents, instead of the targets of their tiers.
+    pub slots: BTreeMap<AgentName, u32>,
     /// Kind of the engines.
     pub engine_kind: EngineKind,
     /// Configs measured with engines of this kind and build.

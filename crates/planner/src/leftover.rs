@@ -1,8 +1,8 @@
 //! Use of the budget left over after the allocation: memory for preempted sequences, without which
-//! no slot can be borrowed, and for retained conversations.
+//! no slot that belongs to another agent can be borrowed, and for retained conversations.
 //!
-//! Invariant: does not reduce any grant; an engine without it lends no slots and caches only system
-//! prompts.
+//! Invariant: does not reduce any grant; an engine without it lends only sequences that belong to
+//! nobody, and caches only system prompts.
 
 use harmonic_types::Bytes;
 
@@ -14,18 +14,19 @@ const PREEMPT_SHARE: u64 = 4;
 /// Divisor of the same for conversations.
 const CONVERSATION_SHARE: u64 = 8;
 
-/// Distributes up to half of `left` over `engines`, each with its number of agents, in proportion to
-/// their demand; the other half stays headroom.
+/// Distributes up to half of `left` over `engines` in proportion to their demand; the other half
+/// stays headroom. Borrowers have to be preempted only where `several` agents are placed, on this
+/// engine or another one of the device.
 pub(crate) fn distribute<'a>(
-    engines: impl IntoIterator<Item = (&'a mut Footprint, usize)>,
+    engines: impl IntoIterator<Item = &'a mut Footprint>,
+    several: bool,
     left: Bytes,
 ) {
     let demands: Vec<_> = engines
         .into_iter()
-        .map(|(footprint, agents)| {
-            // Borrowing requires a second agent on the engine.
+        .map(|footprint| {
             let cache = footprint.kv.0.saturating_add(footprint.state.0);
-            let preempt = if agents > 1 { cache / PREEMPT_SHARE } else { 0 };
+            let preempt = if several { cache / PREEMPT_SHARE } else { 0 };
             let conversations = cache / CONVERSATION_SHARE;
             (footprint, preempt, conversations)
         })
@@ -66,21 +67,21 @@ mod tests {
         }
     }
 
-    fn spent(left: u64) -> [(u64, u64); 2] {
+    fn spent(several: bool, left: u64) -> [(u64, u64); 2] {
         let mut engines = [engine(8000), engine(1600)];
-        let [shared, alone] = &mut engines;
-        distribute([(shared, 3), (alone, 1)], Bytes(left));
+        distribute(&mut engines, several, Bytes(left));
         engines.map(|engine| (engine.preempt.0, engine.prefix.0))
     }
 
     #[test]
     fn with_enough_left_each_gets_its_share_of_the_cache() {
-        assert_eq!(spent(10_000), [(2000, 1007), (0, 207)]);
+        assert_eq!(spent(true, 10_000), [(2000, 1007), (400, 207)]);
+        assert_eq!(spent(false, 10_000), [(0, 1007), (0, 207)]);
     }
 
     #[test]
     fn with_less_all_get_the_same_part_and_no_more_is_spent() {
-        assert_eq!(spent(3200), [(1000, 507), (0, 107)]);
-        assert_eq!(spent(0), [(0, 7), (0, 7)]);
+        assert_eq!(spent(true, 3600), [(1000, 507), (200, 107)]);
+        assert_eq!(spent(true, 0), [(0, 7), (0, 7)]);
     }
 }

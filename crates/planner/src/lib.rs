@@ -4,8 +4,9 @@
 //! ([`harmonic_types::Plan`]); the memory saved by sharing, and the paper's table of memory by
 //! slots.
 //!
-//! Invariants: a plan never exceeds the budget; the same input gives the same plan; more memory
-//! never gives a worse plan by the objective of [`allocation`].
+//! Invariants: a plan never exceeds the budget; no placed agent has less than its smallest context;
+//! the same input gives the same plan; with more memory the placed agents only increase, and with
+//! the same agents and KV types no agent's context, then slots, decreases ([`allocation`]).
 //!
 //! Does not do: I/O, printing, launching, or measuring.
 #![forbid(unsafe_code)]
@@ -15,16 +16,22 @@ mod attention;
 pub mod compute;
 mod concurrency;
 pub mod cost_model;
+pub mod demand;
 mod document;
 pub mod error;
 pub mod footprint;
 pub mod input;
+mod join_order;
+mod ladder;
 mod layout;
 mod leftover;
+mod lending;
 pub mod plan;
 pub mod sharing_variant;
+pub mod shortage;
 pub mod table;
 pub mod targets;
+pub mod team_memory;
 mod threads;
 mod tuned;
 mod weights;
@@ -35,4 +42,4 @@ pub use layout::{LayoutCosts, layout_costs};
 pub use plan::plan;
 pub use sharing_variant::memory_with_sharing;
 pub use table::{MemoryRow, memory_table};
-pub use targets::{floor, target};
+pub use targets::{floor, quotas, target};

@@ -3,17 +3,22 @@
 use std::collections::BTreeMap;
 
 use harmonic_perfmodel::aligned;
-use harmonic_types::{AgentName, AgentSpec, Curve, Hardware, ModelShape, Plan, Sharing, StackSpec};
+use harmonic_types::{
+    AgentName, AgentSpec, Bytes, Curve, Device, Hardware, KvType, ModelShape, Plan, Sharing,
+    StackSpec,
+};
 
-use crate::allocation::{Allocation, Demand, Grant, MIN_CONTEXT, allocate};
-use crate::concurrency::parallelism;
-use crate::cost_model::CostModel;
+use crate::allocation::{Allocation, EngineOptions, allocate};
+use crate::concurrency::{Parallelism, parallelism};
+use crate::cost_model::{CostModel, prefix_tokens};
+use crate::demand::Demand;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::layout::preferred_layout;
-use crate::targets::{floor, target};
-use crate::tuned::best_config;
+use crate::shortage::Shortage;
+use crate::targets::{floor, quotas, target};
+use crate::tuned::{best_config, faithful_kv};
 
 /// Plans `stack` on `hardware`. The keys of `models` are the model names used by the agents.
 ///
@@ -38,49 +43,70 @@ pub fn plan(
     let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
-    let mut cost_models = engines
+    let costs = engines
         .iter()
-        .map(|engine| {
-            let cost_model = cost_model(engine.model, &engine.first.name, options, in_flight)?;
-            Ok(cost_model.for_device(device))
-        })
+        .map(|engine| engine_options(engine, hardware, device, options, in_flight))
         .collect::<Result<Vec<_>, _>>()?;
-    let demands: Vec<Demand> = agents
-        .iter()
-        .zip(of_agent)
-        .map(|(agent, engine)| {
-            let target = target(agent.spec.tier, parallelism.peak.sequences);
-            let contexts = contexts(agent.spec, &agent.model.shape);
-            let prefix = cost_models[engine].prefix(&agent.spec.system);
-            Demand { engine, target, floor: floor(target), contexts, prefix }
-        })
-        .collect();
-    let mut allocation = allocate(&cost_models, &demands, hardware.memory_budget_bytes);
-    if let Some(error) = nothing_fits(&agents, &allocation.grants, hardware) {
+    let demands = demands(&agents, &of_agent, options, &parallelism);
+    let allocation = allocate(&costs, &demands, hardware.memory_budget_bytes);
+    if let Some(error) = nothing_fits(&agents, &allocation, hardware) {
         return Err(error);
     }
-    for (index, engine) in engines.iter().enumerate() {
-        let config = best_config(hardware, engine.model, &options.tuned);
-        let Some(layout) = preferred_layout(config, &cost_models[index]) else { continue };
-        let mut faster = cost_models.clone();
-        faster[index] = faster[index].clone().with_layout(layout);
-        let tried = allocate(&faster, &demands, hardware.memory_budget_bytes);
-        if same_grants(&tried, &allocation) {
-            (cost_models, allocation) = (faster, tried);
-        }
-    }
-    let draft = Draft {
-        hardware,
-        stack,
-        options,
-        parallelism,
-        device,
-        agents,
-        engines,
-        cost_models,
-        demands,
-    };
+    let draft =
+        Draft { hardware, stack, options, parallelism, device, agents, engines, costs, demands };
     Ok(draft.into_plan(&allocation))
+}
+
+/// Cost models of an engine, and the layout that is faster on it.
+fn engine_options<'a>(
+    engine: &EngineDraft<'a>,
+    hardware: &Hardware,
+    device: &Device,
+    options: &PlanOptions,
+    max_in_flight: u32,
+) -> Result<EngineOptions<'a>, PlanError> {
+    let with = |kv_type| {
+        let options = PlanOptions { kv_type: Some(kv_type), ..options.clone() };
+        let cost = cost_model(engine.model, &engine.first.name, &options, max_in_flight)?;
+        Ok(cost.for_device(device))
+    };
+    let cost = with(options.kv_type.unwrap_or_default())?;
+    let config = best_config(hardware, engine.model, &options.tuned);
+    let layout = preferred_layout(config, &cost);
+    let quantised = match faithful_kv(options, config) {
+        Some(_) if cost.is_exact() => Some(with(KvType::Q8_0)?),
+        _ => None,
+    };
+    Ok(EngineOptions { cost, quantised, layout })
+}
+
+/// Demands of the agents, in their order.
+fn demands(
+    agents: &[Agent<'_>],
+    of_agent: &[usize],
+    options: &PlanOptions,
+    parallelism: &Parallelism,
+) -> Vec<Demand> {
+    let target = |agent: &Agent<'_>| {
+        let own = options.slots.get(&agent.spec.name).copied();
+        own.unwrap_or_else(|| target(agent.spec.tier, parallelism.peak.sequences)).max(1)
+    };
+    let targets: Vec<u32> = agents.iter().map(target).collect();
+    let quotas = quotas(&targets, parallelism.max_in_flight.sequences);
+    let each = agents.iter().zip(of_agent).zip(targets.into_iter().zip(quotas));
+    each.map(|((agent, engine), (target, quota))| {
+        let context = max_context(agent.spec, &agent.model.shape);
+        Demand {
+            engine: *engine,
+            tier: agent.spec.tier,
+            target,
+            floor: floor(quota),
+            min_context: aligned(agent.spec.least_context().0.max(1).into()).min(context),
+            context,
+            prefix: prefix_tokens(&agent.spec.system),
+        }
+    })
+    .collect()
 }
 
 /// Cost model of an engine for `model`, whose first agent is `agent`.
@@ -90,9 +116,11 @@ pub(crate) fn cost_model<'a>(
     options: &PlanOptions,
     max_in_flight: u32,
 ) -> Result<CostModel<'a>, PlanError> {
-    CostModel::of(model, options.budget, options.kv_type, max_in_flight).ok_or_else(|| {
-        PlanError::NoPaperFigures { agent: agent.clone(), model: model.name.clone() }
-    })
+    CostModel::of(model, options.budget, options.kv_type.unwrap_or_default(), max_in_flight)
+        .ok_or_else(|| PlanError::NoPaperFigures {
+            agent: agent.clone(),
+            model: model.name.clone(),
+        })
 }
 
 /// An agent with its model and its position in the stack.
@@ -163,38 +191,23 @@ pub(crate) fn max_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
     aligned(spec.context.0.clamp(1, trained).into())
 }
 
-/// Possible contexts of an agent in cells: its maximum, then halves down to [`MIN_CONTEXT`].
-fn contexts(spec: &AgentSpec, shape: &ModelShape) -> Vec<u64> {
-    let mut contexts = vec![max_context(spec, shape)];
-    while let Some(half) = contexts.last().map(|context| aligned(context / 2)) {
-        if half < MIN_CONTEXT || contexts.contains(&half) {
-            break;
-        }
-        contexts.push(half);
+/// The error, if no agent fits.
+fn nothing_fits(
+    agents: &[Agent<'_>],
+    allocation: &Allocation,
+    hardware: &Hardware,
+) -> Option<PlanError> {
+    if allocation.shares.iter().any(Option::is_some) {
+        return None;
     }
-    contexts
-}
-
-/// Whether every agent has the same slots and context in both.
-fn same_grants(one: &Allocation, other: &Allocation) -> bool {
-    let place = |grant: &Grant| match *grant {
-        Grant::Placed { slots, context } => Some((slots, context)),
-        Grant::Skipped { .. } => None,
-    };
-    one.grants.iter().map(place).eq(other.grants.iter().map(place))
-}
-
-/// The error, if every agent was skipped.
-fn nothing_fits(agents: &[Agent<'_>], grants: &[Grant], hardware: &Hardware) -> Option<PlanError> {
-    let needs = grants.iter().zip(agents).map(|(grant, agent)| match grant {
-        Grant::Skipped { needed, .. } => Some((*needed, agent)),
-        Grant::Placed { .. } => None,
+    let budget = hardware.memory_budget_bytes;
+    let lacks = allocation.shortages.iter().find_map(|shortage| match shortage {
+        Shortage::Agent { agent, more } if *agent == allocation.first => Some(*more),
+        _ => None,
     });
-    let needs: Vec<_> = needs.collect::<Option<_>>()?;
-    let (needed, agent) = needs.into_iter().min_by_key(|(needed, _)| *needed)?;
     Some(PlanError::NothingFits {
-        agent: agent.spec.name.clone(),
-        needed,
-        budget: hardware.memory_budget_bytes,
+        agent: agents.get(allocation.first)?.spec.name.clone(),
+        needed: Bytes(budget.0.saturating_add(lacks?.0)),
+        budget,
     })
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use harmonic_perfmodel::aligned;
-use harmonic_types::{Bytes, KvLayout, Plan, Sharing};
+use harmonic_types::{AgentPlan, Bytes, KvLayout, Plan, Sharing};
 
-use crate::cost_model::SlotsByContext;
+use crate::cost_model::{SlotsByContext, prefix_tokens};
 use crate::error::PlanError;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
@@ -22,8 +22,10 @@ pub fn memory_with_sharing(
     models: &BTreeMap<String, PlannedModel>,
     sharing: Sharing,
 ) -> Result<Bytes, PlanError> {
-    let kv_type = plan.engines.first().map(|engine| engine.local().kv_type).unwrap_or_default();
-    let options = PlanOptions { sharing, budget: plan.budget, kv_type, ..PlanOptions::default() };
+    let kv_type = |agent: &AgentPlan| {
+        let engine = plan.engines.iter().find(|engine| agent.engine.as_ref() == Some(&engine.id));
+        engine.map(|engine| engine.local().kv_type)
+    };
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
     let mut groups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for agent in placed {
@@ -44,11 +46,14 @@ pub fn memory_with_sharing(
         for (agent, _) in &members {
             *slots.entry(aligned(agent.context.0.into())).or_default() += u64::from(agent.slots);
         }
+        let (budget, kv_type) = (plan.budget, kv_type(first));
+        let options = PlanOptions { sharing, budget, kv_type, ..PlanOptions::default() };
         let mut cost_model = cost_model(model, &first.name, &options, plan.max_in_flight)?;
         if let Some(layout) = faster_layout(plan, &model.name) {
             cost_model = cost_model.with_layout(layout);
         }
-        let prefixes = members.iter().map(|(agent, _)| cost_model.prefix(&agent.spec.system));
+        let prefixes =
+            members.iter().map(|(agent, _)| cost_model.snapshot(prefix_tokens(&agent.spec.system)));
         let prefix = Bytes(prefixes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes.0)));
         Ok(Footprint { prefix, ..cost_model.engine(&slots) }.total())
     });

@@ -66,8 +66,8 @@ mod tests {
     use std::fs;
 
     use harmonic_types::{
-        Bytes, Divergence, Interval, KvLayout, Provenance, Threads, TuneAxis, TuneCandidate,
-        TuneComparison,
+        Bytes, Divergence, Interval, KvLayout, KvType, Provenance, Threads, TuneAxis,
+        TuneCandidate, TuneComparison,
     };
 
     use super::*;
@@ -87,6 +87,7 @@ mod tests {
             parallel: 32,
             kv_layout: Some(KvLayout::Streams),
             threads: Some(Threads { engine: 2, http: 1 }),
+            quantised_kv: None,
             comparisons: vec![TuneComparison {
                 axis: TuneAxis::Formats,
                 parallel: 32,
@@ -98,6 +99,7 @@ mod tests {
                     weights_bytes: Bytes(269_060_544),
                     divergence: Some(Divergence { nats_per_token: 0.0012, tokens: 512 }),
                     kv_layout: KvLayout::Streams,
+                    kv_type: KvType::F16,
                     threads: 2,
                     http_threads: 2,
                     tok_s: Some(interval),

@@ -149,14 +149,18 @@ pub fn sharing(plan: &Plan) -> String {
     )
 }
 
-/// Deviations from the request, one line each; `None` if there are none.
+/// What was given up, and contexts limited by a model, one line each; `None` if there are none.
 fn shortfalls(plan: &Plan, width: Width) -> Option<String> {
-    let lines: Vec<String> = plan
-        .agents
-        .iter()
-        .filter_map(|agent| {
-            Some(list_item(&format!("{}: {}", agent.name, agent.reason.as_ref()?), width))
-        })
-        .collect();
+    let trades = plan.trades.iter().map(|trade| format!("{}: {trade}", trade.subject()));
+    let limited = plan.agents.iter().filter_map(|agent| {
+        let engine =
+            plan.engines.iter().find(|engine| agent.engine.as_ref() == Some(&engine.id))?;
+        let trained = engine.context_trained.filter(|trained| *trained < agent.spec.context)?;
+        let (name, model) = (&agent.name, &agent.model);
+        Some(format!(
+            "{name}: context limited to the {trained} tokens that `{model}` was trained for"
+        ))
+    });
+    let lines: Vec<String> = trades.chain(limited).map(|line| list_item(&line, width)).collect();
     (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -22,10 +22,12 @@ fn comparison_text(config: &TunedConfig, comparison: &TuneComparison, width: Wid
         TuneAxis::Formats => "weight formats",
         TuneAxis::Layouts => "layouts of the KV cache",
         TuneAxis::Threads => "threads",
+        TuneAxis::KvTypes => "types of the KV cache",
     };
     let mut lines = vec![format!("{}: {subject} at {parallel}x", config.key.model)];
     lines.push(match axis {
         TuneAxis::Formats => formats(comparison, width),
+        TuneAxis::KvTypes => kv_types(comparison, width),
         TuneAxis::Layouts | TuneAxis::Threads => settings(comparison, width),
     });
     let reasons = candidates.iter().filter_map(|candidate| {
@@ -61,6 +63,28 @@ fn formats(comparison: &TuneComparison, width: Width) -> String {
     Table::new(columns, rows).text(width)
 }
 
+fn kv_types(comparison: &TuneComparison, width: Width) -> String {
+    let row = |(index, candidate): (usize, &TuneCandidate)| {
+        let nats = candidate.divergence.map(|divergence| divergence.nats_per_token);
+        [
+            setting(comparison.axis, candidate),
+            nats.map_or_else(|| "–".to_owned(), |nats| format!("{nats:.5}")),
+            mean(candidate.tok_s),
+            half_width(candidate.tok_s),
+            mark(comparison, index),
+        ]
+    };
+    let rows = comparison.candidates.iter().enumerate().map(row);
+    let columns = [
+        Column::text("KV cache"),
+        Column::figure("KL nats/token"),
+        Column::figure("tok/s"),
+        Column::figure("± 95%"),
+        Column::text("").wraps(),
+    ];
+    Table::new(columns, rows).text(width)
+}
+
 fn settings(comparison: &TuneComparison, width: Width) -> String {
     let row = |(index, candidate): (usize, &TuneCandidate)| {
         [
@@ -84,6 +108,7 @@ fn settings(comparison: &TuneComparison, width: Width) -> String {
 pub fn setting(axis: TuneAxis, candidate: &TuneCandidate) -> String {
     match axis {
         TuneAxis::Formats => candidate.format.clone(),
+        TuneAxis::KvTypes => candidate.kv_type.to_string(),
         TuneAxis::Layouts => layout(candidate.kv_layout).to_owned(),
         TuneAxis::Threads => {
             format!("{} for the engine, {} for HTTP", candidate.threads, candidate.http_threads)
@@ -120,6 +145,9 @@ fn selection(comparison: &TuneComparison) -> String {
     let name = |index: usize| {
         candidates.get(index).map(|candidate| setting(*axis, candidate)).unwrap_or_default()
     };
+    if *axis == TuneAxis::KvTypes {
+        return format!("{}: q8_0 is used only where the memory budget requires it", name(*chosen));
+    }
     if chosen == present {
         return format!("{}, as before: no other is significantly faster", name(*chosen));
     }
@@ -133,7 +161,7 @@ fn selection(comparison: &TuneComparison) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harmonic_types::{Bytes, CurveKey, Divergence, Provenance};
+    use harmonic_types::{Bytes, CurveKey, Divergence, KvType, Provenance};
 
     use super::*;
 
@@ -149,6 +177,7 @@ mod tests {
             weights_bytes: Bytes(mb * 1_000_000),
             divergence: nats.map(|nats_per_token| Divergence { nats_per_token, tokens: 923 }),
             kv_layout: KvLayout::Streams,
+            kv_type: KvType::F16,
             threads: 2,
             http_threads: 1,
             tok_s: rate.map(|[mean, half]| Interval {
@@ -174,6 +203,7 @@ mod tests {
             parallel: 32,
             kv_layout: None,
             threads: None,
+            quantised_kv: None,
             comparisons,
             provenance: Provenance::Measured,
         }

@@ -42,6 +42,9 @@ pub(crate) struct AgentDocument {
     /// Tokens of prompt and answer of one request together.
     #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) context: Option<Spanned<i64>>,
+    /// Smallest useful context: with less, the agent is left out of a plan. Half of `context` if absent.
+    #[schemars(with = "Option<i64>", range(min = 1))]
+    pub(crate) min_context: Option<Spanned<i64>>,
     /// Purpose of the agent, one line.
     pub(crate) role: Option<String>,
     /// The system prompt; excludes `system_file`.

@@ -98,6 +98,11 @@ fn value_error(
     }
 }
 
+/// A positive number of tokens.
+fn tokens(given: &Spanned<i64>) -> Option<Tokens> {
+    u32::try_from(*given.get_ref()).ok().filter(|tokens| *tokens > 0).map(Tokens)
+}
+
 impl AgentDocument {
     fn inherits_prompt(&self) -> bool {
         self.like.is_some() && self.system.is_none() && self.system_file.is_none()
@@ -115,12 +120,14 @@ impl Table<'_> {
     fn agent(&self) -> Result<AgentSpec, StackError> {
         let base = self.base()?;
         let given = self.written.get_ref();
+        let context = self.context(base)?;
         let sampling_base = base.map_or_else(Sampling::default, |base| base.sampling.clone());
         Ok(AgentSpec {
             name: self.name(base)?,
             tier: self.tier(base)?,
             model: self.model(base)?,
-            context: self.context(base)?,
+            context,
+            min_context: self.min_context(base, context)?,
             role: match (&given.role, base) {
                 (Some(role), _) => role.clone(),
                 (None, Some(base)) => base.role.clone(),
@@ -187,23 +194,34 @@ impl Table<'_> {
 
     fn context(&self, base: Option<&AgentSpec>) -> Result<Tokens, StackError> {
         match (&self.written.get_ref().context, base) {
-            (Some(given), _) => match u32::try_from(*given.get_ref()) {
-                Ok(tokens @ 1..) => Ok(Tokens(tokens)),
-                _ => Err(value_error(
-                    self.source,
-                    &given.span(),
-                    "context",
-                    *given.get_ref(),
-                    format!(
-                        "the number of tokens of prompt and answer together, 1 to {}, for \
-                         instance 8192",
-                        u32::MAX
-                    ),
-                )),
-            },
+            (Some(given), _) => tokens(given).ok_or_else(|| {
+                let expected = format!(
+                    "the number of tokens of prompt and answer together, 1 to {}, for instance 8192",
+                    u32::MAX
+                );
+                value_error(self.source, &given.span(), "context", *given.get_ref(), expected)
+            }),
             (None, Some(base)) => Ok(base.context),
             (None, None) => self.missing("context", "`context = 8192`"),
         }
+    }
+
+    /// At most `context`. Inherited only together with the context that it belongs to.
+    fn min_context(
+        &self,
+        base: Option<&AgentSpec>,
+        context: Tokens,
+    ) -> Result<Option<Tokens>, StackError> {
+        let given = self.written.get_ref();
+        let Some(least) = &given.min_context else {
+            let inherited = base.filter(|_| given.context.is_none());
+            return Ok(inherited.and_then(|base| base.min_context));
+        };
+        let in_range = tokens(least).filter(|least| *least <= context);
+        in_range.map(Some).ok_or_else(|| {
+            let expected = format!("a number of tokens from 1 to the context of {context}");
+            value_error(self.source, &least.span(), "min_context", *least.get_ref(), expected)
+        })
     }
 
     fn system(&self, base: Option<&AgentSpec>) -> Result<String, StackError> {

@@ -1,10 +1,18 @@
 //! Candidate settings, each with its plan, or the reason why it cannot run.
 
 use harmonic_planner::PlannedModel;
-use harmonic_types::{Divergence, KvLayout, Plan, Threads, TuneCandidate};
+use harmonic_types::{Divergence, KvLayout, KvType, Plan, Threads, TuneCandidate};
 
 use crate::error::TuneError;
 use crate::target::TuneTarget;
+
+/// Settings of a candidate; `None` leaves the choice to the planner.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CandidateSettings {
+    pub(crate) kv_layout: Option<KvLayout>,
+    pub(crate) threads: Option<Threads>,
+    pub(crate) kv_type: Option<KvType>,
+}
 
 /// A candidate with its plan.
 #[derive(Clone, Debug)]
@@ -26,11 +34,11 @@ pub(crate) fn candidate(
     target: &TuneTarget<'_>,
     model: PlannedModel,
     divergence: Option<Divergence>,
-    settings: (Option<KvLayout>, Option<Threads>),
+    settings: CandidateSettings,
 ) -> Result<PlannedCandidate, TuneError> {
     let (current, _) = target.current_plans()?;
-    let (kv_layout, threads) = settings;
-    let planned = target.plans(&model, kv_layout, threads);
+    let CandidateSettings { kv_layout, threads, .. } = settings;
+    let planned = target.plans(&model, settings);
     let (plan, reason) = match planned {
         Err(error) => (None, Some(format!("it does not fit: {error}"))),
         Ok((whole, _))
@@ -49,6 +57,10 @@ pub(crate) fn candidate(
         divergence,
         kv_layout: kv_layout
             .or_else(|| engine.map(|engine| engine.local().kv_layout))
+            .unwrap_or_default(),
+        kv_type: settings
+            .kv_type
+            .or_else(|| engine.map(|engine| engine.local().kv_type))
             .unwrap_or_default(),
         threads: threads
             .map(|threads| threads.engine)
@@ -87,7 +99,8 @@ pub(crate) fn layouts(
     let used = used.map(|engine| engine.local().kv_layout).unwrap_or_default();
     let model = target.planned()?;
     let candidates = LAYOUTS.map(|layout| {
-        candidate(target, model.clone(), None, (Some(layout), target.config.threads))
+        let settings = CandidateSettings { kv_layout: Some(layout), ..target.settings() };
+        candidate(target, model.clone(), None, settings)
     });
     let candidates = candidates.into_iter().collect::<Result<Vec<_>, TuneError>>()?;
     let present = LAYOUTS.iter().position(|layout| *layout == used).unwrap_or_default();
@@ -115,7 +128,8 @@ pub(crate) fn threads(
     }
     let model = target.planned()?;
     let candidates = all.iter().map(|threads| {
-        candidate(target, model.clone(), None, (target.config.kv_layout, Some(*threads)))
+        let settings = CandidateSettings { threads: Some(*threads), ..target.settings() };
+        candidate(target, model.clone(), None, settings)
     });
     let candidates = candidates.collect::<Result<Vec<_>, TuneError>>()?;
     let present = all.iter().position(|threads| *threads == used).unwrap_or_default();

@@ -49,6 +49,14 @@ pub enum TuneError {
         /// The formats compared, comma-separated.
         compared: String,
     },
+    /// The divergence of a quantised KV cache could not be measured.
+    #[error("cannot compare the KV caches of {model}: {reason}")]
+    KvDivergence {
+        /// The base model.
+        model: String,
+        /// Cause.
+        reason: String,
+    },
     /// No candidate ran.
     #[error("no setting of {model} could be measured")]
     NothingMeasured {
@@ -77,9 +85,11 @@ impl TuneError {
             Self::FormatNotCompared { compared, .. } => format!("use one of {compared}"),
             Self::NothingMeasured { reasons, .. } => reasons.clone(),
             Self::Stopped => "nothing is left running; the same command starts again".to_owned(),
-            Self::Plan { .. } | Self::UnknownModel { .. } | Self::Model(_) | Self::Profile(_) => {
-                return None;
-            }
+            Self::Plan { .. }
+            | Self::UnknownModel { .. }
+            | Self::KvDivergence { .. }
+            | Self::Model(_)
+            | Self::Profile(_) => return None,
         })
     }
 }

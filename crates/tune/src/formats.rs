@@ -49,7 +49,7 @@ impl<'a> Formats<'a> {
         let StoredModel { record, file } =
             stored.ok_or_else(|| ModelError::NotStored(self.model.clone()))?;
         let used = target.planned()?;
-        let settings = (target.config.kv_layout, target.config.threads);
+        let settings = target.settings();
         let shipped = planned(used, file);
         let mut candidates = vec![candidate(target, shipped.clone(), None, settings)?];
         self.compared.push((digest(&candidates[0]), None));
@@ -101,7 +101,7 @@ impl<'a> Formats<'a> {
         let meter = Arc::clone(&converter.meter);
         let divergence = conversion_divergence(store, name, format, meter, observer);
         let divergence = stop.run_until_cancelled(divergence).await.ok_or(TuneError::Stopped)??;
-        let settings = (target.config.kv_layout, target.config.threads);
+        let settings = target.settings();
         let mut candidate =
             candidate(target, planned(&estimated.model, file), Some(divergence), settings)?;
         if candidate.entry.reason.is_none() && !is_faithful(divergence) {

@@ -16,6 +16,7 @@ mod candidates;
 mod choice;
 mod error;
 mod formats;
+mod kv_types;
 mod rounds;
 mod target;
 mod trials;
@@ -52,6 +53,7 @@ pub async fn tune(
             TuneAxis::Formats => formats(&mut target, trials).await?,
             TuneAxis::Layouts => layouts(&mut target, trials).await?,
             TuneAxis::Threads => threads(&mut target, trials).await?,
+            TuneAxis::KvTypes => kv_types(&mut target, trials).await?,
         }
     }
     Ok(target.config)
@@ -93,6 +95,14 @@ async fn threads(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<()
     let (comparison, winner) = compare(target, TuneAxis::Threads, planned, present, trials).await?;
     let entry = &winner.entry;
     target.config.threads = Some(Threads { engine: entry.threads, http: entry.http_threads });
+    target.keep(comparison)
+}
+
+async fn kv_types(target: &mut TuneTarget<'_>, trials: &impl Trials) -> Result<(), TuneError> {
+    let (planned, divergence) = kv_types::candidates(target).await?;
+    let (comparison, _) = compare(target, TuneAxis::KvTypes, planned, 0, trials).await?;
+    let rates = [0, 1].map(|at: usize| comparison.candidates.get(at).and_then(|entry| entry.tok_s));
+    target.config.quantised_kv = Some(kv_types::price(divergence, rates, target.parallel));
     target.keep(comparison)
 }
 

@@ -8,11 +8,12 @@ use harmonic_models::Store;
 use harmonic_models::pull::ConvertAtPull;
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_types::{
-    AgentName, Curve, CurveKey, Hardware, KvLayout, Plan, Provenance, StackSpec, Threads, TuneAxis,
-    TuneComparison, TunedConfig,
+    AgentName, Curve, CurveKey, Hardware, Plan, Provenance, StackSpec, TuneAxis, TuneComparison,
+    TunedConfig,
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::candidates::CandidateSettings;
 use crate::error::TuneError;
 use crate::trials::TuneObserver;
 
@@ -122,6 +123,7 @@ impl<'a> TuneTarget<'a> {
             parallel: 0,
             kv_layout: None,
             threads: None,
+            quantised_kv: None,
             comparisons: Vec::new(),
             provenance: Provenance::Measured,
         });
@@ -155,7 +157,13 @@ impl<'a> TuneTarget<'a> {
     /// # Errors
     /// When the stack does not fit.
     pub(crate) fn current_plans(&self) -> Result<(Plan, Plan), TuneError> {
-        self.plans(self.planned()?, self.config.kv_layout, self.config.threads)
+        self.plans(self.planned()?, self.settings())
+    }
+
+    /// The current settings.
+    pub(crate) fn settings(&self) -> CandidateSettings {
+        let TunedConfig { kv_layout, threads, .. } = self.config;
+        CandidateSettings { kv_layout, threads, kv_type: self.inputs.options.kv_type }
     }
 
     /// Plans with other settings of this model.
@@ -165,8 +173,7 @@ impl<'a> TuneTarget<'a> {
     pub(crate) fn plans(
         &self,
         model: &PlannedModel,
-        kv_layout: Option<KvLayout>,
-        threads: Option<Threads>,
+        CandidateSettings { kv_layout, threads, kv_type }: CandidateSettings,
     ) -> Result<(Plan, Plan), TuneError> {
         let mut models = self.models.clone();
         models.insert(self.model.clone(), model.clone());
@@ -174,7 +181,7 @@ impl<'a> TuneTarget<'a> {
         let assumed = TunedConfig { key, kv_layout, threads, ..self.config.clone() };
         let tuned = self.others.iter().cloned().chain([assumed]).collect();
         let TuneInputs { hardware, stack, curves, options, .. } = self.inputs;
-        let options = PlanOptions { tuned, ..options.clone() };
+        let options = PlanOptions { tuned, kv_type, ..options.clone() };
         let plan = |stack: &StackSpec| {
             harmonic_planner::plan(hardware, stack, &models, &options, curves).map_err(|source| {
                 let (stack, machine) = (stack.name.clone(), hardware.name.clone());
@@ -203,6 +210,7 @@ impl<'a> TuneTarget<'a> {
                 TuneAxis::Formats => {}
                 TuneAxis::Layouts => config.kv_layout = own.kv_layout,
                 TuneAxis::Threads => config.threads = own.threads,
+                TuneAxis::KvTypes => config.quantised_kv = own.quantised_kv,
             }
             config.parallel = self.parallel;
             config.comparisons.retain(|earlier| earlier.axis != comparison.axis);

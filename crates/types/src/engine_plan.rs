@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::KvType;
 use crate::stack::AgentName;
-use crate::units::Bytes;
+use crate::units::{Bytes, Tokens};
 
 /// How sequences share the KV cache of one engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,11 +83,15 @@ pub struct EnginePlan {
     pub digest: Option<String>,
     /// Weight format.
     pub format: String,
+    /// Context that the model was trained for; `None` where the file does not state it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_trained: Option<Tokens>,
     /// Agents it serves.
     pub agents: Vec<AgentName>,
     /// Σ slots of its agents.
     pub slots: u32,
-    /// Sequences that can exist at once (at most [`Self::MAX_SEQUENCES`]).
+    /// Sequences that can exist at once (at most [`Self::MAX_SEQUENCES`]). May exceed the slots:
+    /// those beyond them are lent to any agent of the engine.
     pub sequences: u32,
     /// Weights.
     pub weights_bytes: Bytes,

@@ -29,6 +29,7 @@ pub mod sensors;
 pub mod stack;
 pub mod suggestion;
 pub mod thinking;
+pub mod trade;
 pub mod tuned;
 pub mod units;
 
@@ -53,7 +54,7 @@ pub use plan::{
     PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
-pub use rejection::Rejection;
+pub use rejection::{LargerContext, Rejection};
 pub use request::{
     ClientName, Event, FinishReason, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };
@@ -62,5 +63,8 @@ pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use suggestion::{closest, did_you_mean};
 pub use thinking::{Effort, Thinking};
-pub use tuned::{Divergence, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig};
+pub use trade::Trade;
+pub use tuned::{
+    Divergence, QuantisedKv, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig,
+};
 pub use units::{Bytes, BytesPerSecond, FlopsPerSecond, Joules, Tokens, TokensPerSecond, Watts};

@@ -1,5 +1,6 @@
 //! A model as the planner sees it: its shape, and the file that contains it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,15 @@ pub enum KvType {
     F16,
     /// 34 bytes per 32 elements.
     Q8_0,
+}
+
+impl fmt::Display for KvType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        })
+    }
 }
 
 impl KvType {

@@ -7,6 +7,7 @@ use crate::curve::CurveKey;
 use crate::engine_plan::{EnginePlan, KvLayout};
 use crate::provenance::{Provenance, ProvenanceMap};
 use crate::stack::{AgentName, AgentSpec, Tier};
+use crate::trade::Trade;
 use crate::tuned::Threads;
 use crate::units::{Bytes, Tokens};
 
@@ -182,6 +183,9 @@ pub struct Plan {
     pub http_threads: Option<u32>,
     /// Agents in the order of the stack.
     pub agents: Vec<AgentPlan>,
+    /// What was given up to fit the budget, and what would bring it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trades: Vec<Trade>,
     /// Engines in launch order.
     pub engines: Vec<EnginePlan>,
     /// All planned memory, by engine and purpose.

@@ -91,6 +91,9 @@ pub struct AgentSpec {
     pub model: String,
     /// Target context of each of its sequences.
     pub context: Tokens,
+    /// Smallest context with which it is planned; `None` is half of `context`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_context: Option<Tokens>,
     /// Human-readable purpose, one line.
     pub role: String,
     /// System prompt.
@@ -99,6 +102,13 @@ pub struct AgentSpec {
     pub sampling: Sampling,
     /// Default of thinking, for a model that can; a request may override it.
     pub thinking: bool,
+}
+
+impl AgentSpec {
+    /// Smallest context with which the agent is useful: `min_context`, else half of `context`.
+    pub fn least_context(&self) -> Tokens {
+        self.min_context.unwrap_or(Tokens(self.context.0.div_ceil(2)))
+    }
 }
 
 /// A validated stack: at least one agent, unique names.

@@ -31,14 +31,18 @@ impl Room for Batching {
         Ok(sequences < self.config.sequences as usize && cells <= self.config.kv_tokens)
     }
 
-    /// Whether all borrowers could be preempted at once at their maximum size.
+    /// Whether all borrowers that a quota may displace could be preempted at once at their maximum
+    /// size: whichever those are, so the largest are counted.
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
         let preempted: u64 = self.preempted.values().map(|other| other.sequence.reserved).sum();
-        let borrowed: u64 = request.borrowers.iter().map(|id| self.reservation(*id)).sum();
+        let mut borrowed: Vec<u64> =
+            request.borrowers.iter().map(|id| self.reservation(*id)).collect();
         // A preempted request is counted already.
         let waits = self.waiting.contains_key(&request.next);
-        let more = if waits { self.reservation(request.next) } else { 0 };
-        self.bytes_for(preempted + borrowed + more) <= self.config.preempted_bytes
+        borrowed.push(if waits { self.reservation(request.next) } else { 0 });
+        borrowed.sort_unstable();
+        let displaced: u64 = borrowed.iter().skip(request.unclaimed as usize).sum();
+        self.bytes_for(preempted + displaced) <= self.config.preempted_bytes
     }
 
     /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt,

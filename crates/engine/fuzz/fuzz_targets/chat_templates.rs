@@ -62,6 +62,7 @@ fuzz_target!(|text: &str| {
         tier: Tier::Specialists,
         model: "m".to_owned(),
         context: Tokens(512),
+        min_context: None,
         role: String::new(),
         system: "s".to_owned(),
         sampling: Sampling::default(),

@@ -1,6 +1,6 @@
 //! Budget for the preparation of one prompt.
 
-use harmonic_types::{AgentName, Rejection, Tokens};
+use harmonic_types::{AgentName, LargerContext, Rejection, Tokens};
 
 use crate::workers::CancelFlag;
 
@@ -9,6 +9,8 @@ use crate::workers::CancelFlag;
 pub struct Budget {
     /// Number of tokens at which a prompt is rejected; `None` for no limit.
     pub tokens: Option<Tokens>,
+    /// Context that the model was trained for, if known; named by the rejection.
+    pub trained: Option<Tokens>,
     /// Cancellation of the request.
     pub cancelled: CancelFlag,
 }
@@ -26,7 +28,8 @@ impl Budget {
         match self.tokens {
             Some(context) if least >= u64::from(context.0) => {
                 let least = Tokens(u32::try_from(least).unwrap_or(u32::MAX));
-                Err(Rejection::PromptBeyond { agent: agent.clone(), least, context })
+                let larger = LargerContext::of(least, context, self.trained);
+                Err(Rejection::PromptBeyond { agent: agent.clone(), least, context, larger })
             }
             _ => Ok(()),
         }

@@ -64,6 +64,7 @@ fn agent() -> AgentSpec {
         tier: Tier::Specialists,
         model: "m".to_owned(),
         context: Tokens(512),
+        min_context: None,
         role: String::new(),
         system: "You code.\n".to_owned(),
         sampling: Sampling::default(),

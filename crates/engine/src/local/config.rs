@@ -2,7 +2,7 @@
 
 use harmonic_admission::{AgentConfig, quotas};
 use harmonic_events::EventStream;
-use harmonic_types::{AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
+use harmonic_types::{AgentPlan, AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
 
 use crate::constraint::FormTrial;
 use crate::device::{DeviceHandle, SharedDevice};
@@ -18,6 +18,8 @@ pub struct ServedAgent {
     pub slots: u32,
     /// Planned context size of each of its sequences.
     pub context: Tokens,
+    /// Context that its model was trained for; `None` if unknown.
+    pub trained: Option<Tokens>,
 }
 
 /// Configuration of a local engine.
@@ -43,6 +45,8 @@ pub struct LocalConfig {
     pub max_in_flight: u32,
     /// Sum of its agents' quotas.
     pub quota_total: u32,
+    /// Sequences in flight that no quota of any engine claims.
+    pub unowned: u32,
     /// Handle to the device if shared with other engines.
     pub device: Option<DeviceHandle>,
     /// Layout of the KV cache.
@@ -79,6 +83,7 @@ impl LocalConfig {
                     spec: agent.spec.clone(),
                     slots: agent.slots,
                     context: agent.context,
+                    trained: engine.context_trained,
                 })
                 .collect(),
             threads: engine.local().threads,
@@ -86,6 +91,7 @@ impl LocalConfig {
             kv_tokens: engine.local().kv_tokens,
             max_in_flight: plan.max_in_flight,
             quota_total: engine_quota(plan, engine),
+            unowned: unowned(plan, engine),
             device: None,
             kv_layout: engine.local().kv_layout,
             token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
@@ -104,10 +110,12 @@ impl LocalConfig {
             tier: agent.spec.tier,
             slots: agent.slots,
             context: agent.context,
+            trained: agent.trained,
         };
         let agents = self.agents.iter().map(scheduled).collect();
         SchedulerConfig {
             quota_total: self.quota_total,
+            unowned: self.unowned,
             kv_layout: self.kv_layout,
             token_bytes: self.token_bytes,
             partial_removal,
@@ -129,12 +137,27 @@ pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
 
 /// Sum of the quotas of the agents of `engine`, out of the plan's limit in flight.
 fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
+    let own = plan_quotas(plan).filter(|(agent, _)| engine.agents.contains(&agent.name));
+    own.map(|(_, quota)| quota).sum()
+}
+
+/// Sequences in flight that belong to no agent of `plan`. In a unified cache, sequences beyond the
+/// slots have no cells of their own.
+fn unowned(plan: &Plan, engine: &EnginePlan) -> u32 {
+    let owned: u32 = plan_quotas(plan).map(|(_, quota)| quota).sum();
+    match engine.local().kv_layout {
+        KvLayout::Streams => plan.max_in_flight.saturating_sub(owned),
+        KvLayout::Unified => 0,
+    }
+}
+
+/// The placed agents of `plan` with their quotas, out of the plan's limit in flight.
+fn plan_quotas(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
     let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
     let configs: Vec<AgentConfig> = placed
         .iter()
         .map(|agent| AgentConfig { name: agent.name.clone(), tier: agent.tier, slots: agent.slots })
         .collect();
     let quotas = quotas(&configs, plan.max_in_flight);
-    let own = placed.iter().zip(quotas).filter(|(agent, _)| engine.agents.contains(&agent.name));
-    own.map(|(_, quota)| quota).sum()
+    placed.into_iter().zip(quotas)
 }

@@ -7,9 +7,10 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, ContentPart, Prompt, Rejection, Request, Tokens};
+use harmonic_types::{AgentName, ContentPart, LargerContext, Prompt, Rejection, Request, Tokens};
 
 use super::Shared;
+use super::config::ServedAgent;
 use crate::chat::{Budget, Rendered};
 use crate::workers::{CancelFlag, Full, Panicked};
 
@@ -28,10 +29,13 @@ impl Shared {
     /// Rejects a prompt that certainly does not fit, or has content other than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
-        let context = self.config.agents[self.agent(&request.agent)?].context;
+        let ServedAgent { context, trained, .. } =
+            self.config.agents[self.agent(&request.agent)?];
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
-            return Err(Rejection::PromptBeyond { agent: request.agent.clone(), least, context });
+            let larger = LargerContext::of(least, context, trained);
+            let agent = request.agent.clone();
+            return Err(Rejection::PromptBeyond { agent, least, context, larger });
         }
         Ok(())
     }
@@ -44,8 +48,8 @@ impl Shared {
         let (shared, agent) = (Arc::clone(self), request.agent.clone());
         self.work(agent, size(&request.prompt), move |cancelled| {
             shared.check(&request)?;
-            let context = shared.config.agents[shared.agent(&request.agent)?].context;
-            let rendered = shared.render(&request, context, cancelled)?;
+            let served = &shared.config.agents[shared.agent(&request.agent)?];
+            let rendered = shared.render(&request, served.context, cancelled)?;
             if let Prompt::Chat { messages, .. } = &mut request.prompt {
                 drop(mem::take(messages));
             }
@@ -113,7 +117,8 @@ impl Shared {
         cancelled: &CancelFlag,
     ) -> Result<Rendered, Rejection> {
         let served = &self.config.agents[self.agent(&request.agent)?];
-        let budget = Budget { tokens: Some(most), cancelled: cancelled.clone() };
+        let budget =
+            Budget { tokens: Some(most), trained: served.trained, cancelled: cancelled.clone() };
         let thinking = super::thinking(request);
         self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use harmonic_admission::{AdmissionConfig, AgentConfig};
 use harmonic_batching::{BatchingConfig, Prompt};
-use harmonic_types::{AgentName, Bytes, KvLayout, Rejection, Tier, Tokens};
+use harmonic_types::{AgentName, Bytes, KvLayout, LargerContext, Rejection, Tier, Tokens};
 
 use super::job::Job;
 
@@ -19,6 +19,8 @@ pub struct ScheduledAgent {
     pub slots: u32,
     /// Limit on tokens of one of its sequences, prompt and answer together.
     pub context: Tokens,
+    /// Context that its model was trained for; `None` if unknown.
+    pub trained: Option<Tokens>,
 }
 
 /// Limits of one engine.
@@ -30,6 +32,8 @@ pub struct SchedulerConfig {
     pub max_in_flight: u32,
     /// [`AdmissionConfig::quota_total`].
     pub quota_total: u32,
+    /// [`AdmissionConfig::unowned`].
+    pub unowned: u32,
     /// [`AdmissionConfig::queue_limit`].
     pub queue_limit: u32,
     /// [`AdmissionConfig::retry_after`].
@@ -67,6 +71,7 @@ impl SchedulerConfig {
             agents,
             max_in_flight: sequences,
             quota_total: sequences,
+            unowned: 0,
             queue_limit: Self::QUEUE_LIMIT,
             retry_after: Duration::from_secs(2),
             ageing: Duration::from_secs(10),
@@ -93,6 +98,7 @@ impl SchedulerConfig {
             agents: self.agents.iter().map(agent).collect(),
             max_in_flight: self.max_in_flight,
             quota_total: self.quota_total,
+            unowned: self.unowned,
             queue_limit: self.queue_limit,
             retry_after: self.retry_after,
             ageing: self.ageing,
@@ -125,7 +131,7 @@ impl SchedulerConfig {
                 message: format!("invalid agent index {}: expected less than {agents}", job.agent),
             });
         };
-        let (name, context) = (&agent.name, agent.context);
+        let (name, context, agent_trained) = (&agent.name, agent.context, agent.trained);
         let prompt = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let room = context.0.saturating_sub(prompt);
         if prompt == 0 {
@@ -133,7 +139,8 @@ impl SchedulerConfig {
         }
         if room == 0 {
             let (agent, prompt) = (name.clone(), Tokens(prompt));
-            return Err(Rejection::PromptTooLong { agent, prompt, context });
+            let larger = LargerContext::of(prompt, context, agent_trained);
+            return Err(Rejection::PromptTooLong { agent, prompt, context, larger });
         }
         let prompt = Prompt {
             tokens: job.prompt,

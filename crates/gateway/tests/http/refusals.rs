@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harmonic_gateway::Config;
-use harmonic_types::{Event, FinishReason, Rejection, Tokens};
+use harmonic_types::{Event, FinishReason, LargerContext, Rejection, Tokens};
 use serde_json::json;
 
 use crate::scripted_engine::{Script, ScriptedEngine, finished, text};
@@ -20,7 +20,12 @@ async fn refusals_of_the_engine() {
     let agent = || "coder".into();
     let mut all = Vec::new();
     for refused in [
-        Rejection::PromptTooLong { agent: agent(), prompt: Tokens(3000), context: Tokens(2048) },
+        Rejection::PromptTooLong {
+            agent: agent(),
+            prompt: Tokens(3000),
+            context: Tokens(2048),
+            larger: LargerContext::SameModel(Tokens(4096)),
+        },
         Rejection::Invalid { message: "the template takes no tool messages".to_owned() },
         Rejection::QueueFull {
             agent: agent(),

@@ -31,11 +31,13 @@ pub fn config(model: &str) -> LocalConfig {
         kind: "sim".to_owned(),
         identity: Identity::default(),
         agents: vec![ServedAgent {
+            trained: None,
             spec: AgentSpec {
                 name: AgentName::from(AGENT),
                 tier: Tier::Executive,
                 model: model.to_owned(),
                 context: Tokens(CONTEXT),
+                min_context: None,
                 role: String::new(),
                 system: String::new(),
                 sampling: Sampling::default(),
@@ -49,6 +51,7 @@ pub fn config(model: &str) -> LocalConfig {
         kv_tokens: u64::from(SLOTS * CONTEXT),
         max_in_flight: SLOTS,
         quota_total: SLOTS,
+        unowned: 0,
         device: None,
         kv_layout: KvLayout::Streams,
         token_bytes: Bytes(64 << 10),

@@ -58,11 +58,11 @@ pub struct Bench {
     /// Measure the server at this address, a URL or HOST:PORT, instead of a team started here; it
     /// must offer OpenAI's or Ollama's API
     #[arg(long, visible_alias = "url", value_name = "URL",
-        conflicts_with_all = ["stack", "sharing", "budget", "engine"])]
+        conflicts_with_all = ["stack", "context", "slots", "sharing", "budget", "engine"])]
     pub target: Option<String>,
     /// Measure the server on this port of this machine instead
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
-        conflicts_with_all = ["target", "stack", "sharing", "budget", "engine"])]
+        conflicts_with_all = ["target", "stack", "context", "slots", "sharing", "budget", "engine"])]
     pub port: Option<u16>,
     /// Also measure the server at this URL, in alternation with the first, and report the ratio
     #[arg(long, value_name = "URL", conflicts_with_all = ["rate", "team_load", "save"])]
@@ -207,6 +207,10 @@ pub struct Compare {
     /// Compare numbers of threads of the engine and of the HTTP server; save the fastest
     #[arg(long)]
     pub threads: bool,
+    /// Compare a KV cache in q8_0 with one in f16, in speed and in output distribution; plans take
+    /// q8_0 where memory is short and the distribution stays close
+    #[arg(long)]
+    pub kv_types: bool,
 }
 
 impl Compare {
@@ -216,6 +220,7 @@ impl Compare {
             (self.formats, TuneAxis::Formats),
             (self.layouts, TuneAxis::Layouts),
             (self.threads, TuneAxis::Threads),
+            (self.kv_types, TuneAxis::KvTypes),
         ]
         .into_iter()
         .filter_map(|(is_asked, axis)| is_asked.then_some(axis))

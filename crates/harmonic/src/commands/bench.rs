@@ -54,6 +54,14 @@ async fn open(
     let progress = Progress::on(printer);
     let (chosen, named) = (args.server(), args.team.stack.as_deref());
     if let Some(client) = measure::running(&chosen, named, settings, &progress).await? {
+        if args.team.context.is_some() || !args.team.slots.is_empty() {
+            let what = format!(
+                "a team is running at {} with its own contexts and slots",
+                client.base_url()
+            );
+            let hint = "stop it with `harmonic down`, or leave out --context and --slots";
+            return Err(CliError::new(what, hint).into());
+        }
         return Ok(Session::attach(client, request, settings).await?);
     }
     let (plan, _) = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;

@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use harmonic_api::Client;
 use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::ListenConfig;
-use harmonic_app::plan::{self, TeamRequest};
+use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
-use harmonic_app::{Settings, inspect, measure};
+use harmonic_app::{Settings, TeamRequest, inspect, measure};
 use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::{BenchRun, BudgetRule, EngineKind, Sharing};
+use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};
 use crate::cli::Demo;
@@ -38,12 +38,7 @@ pub async fn run(
     printer.text(&indented(&render::hardware::line(&hardware)))?;
 
     printer.heading("2  Its model")?;
-    let team = TeamRequest {
-        stack: Some(STACK.to_owned()),
-        sharing: Sharing::Shared,
-        budget: BudgetRule::Exact,
-        engine: EngineKind::Llama,
-    };
+    let team = TeamRequest { stack: Some(STACK.to_owned()), ..TeamRequest::default() };
     let Prepared { hardware, stack, .. } =
         prepare::stack(&team, settings, true, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;

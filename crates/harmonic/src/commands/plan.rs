@@ -8,6 +8,7 @@ use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types as types;
 
 use crate::cli::Plan;
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Numbers of slots in the paper's §5.3.
@@ -19,7 +20,15 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         Some(name) => inspect::machine(name)?,
         None => inspect::hardware()?,
     };
-    let mut stack = plan::stack(&team, settings)?;
+    if team.context.is_some()
+        && args.what_if.as_ref().is_some_and(|what_if| what_if.context().is_some())
+    {
+        let hint = "leave out one of them";
+        return Err(
+            CliError::new("--context and --what-if context=… contradict each other", hint).into()
+        );
+    }
+    let mut stack = team.resolve(settings)?;
     let mut options = team.options();
     if let Some(what_if) = &args.what_if {
         what_if.apply(&mut hardware, &mut stack, &mut options);

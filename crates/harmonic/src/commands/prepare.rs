@@ -2,8 +2,7 @@
 //! `bench` and `demo`.
 
 use harmonic_app::downloads::{Downloads, STARTER};
-use harmonic_app::plan::{self, TeamRequest};
-use harmonic_app::{Settings, inspect, models};
+use harmonic_app::{Settings, TeamRequest, inspect, models, plan};
 use harmonic_render::{self as render, Printer, Progress, spinner};
 use harmonic_types::{Hardware, Plan, StackSpec};
 
@@ -38,7 +37,7 @@ pub async fn stack(
     stop: &Stop,
 ) -> anyhow::Result<Prepared> {
     let hardware = inspect::hardware()?;
-    let mut stack = plan::stack(team, settings)?;
+    let mut stack = team.resolve(settings)?;
     if !team.engine.needs_models() {
         return Ok(Prepared { hardware, stack, is_replaced: false });
     }
@@ -50,7 +49,7 @@ pub async fn stack(
     let is_replaced = !is_wanted(&mut downloads, settings, yes, printer, stop).await?;
     if is_replaced {
         let starter = TeamRequest { stack: Some(STARTER.to_owned()), ..team.clone() };
-        stack = plan::stack(&starter, settings)?;
+        stack = starter.resolve(settings)?;
         downloads = Downloads::of(&stack, settings)?;
     }
     let progress = Progress::on(printer);

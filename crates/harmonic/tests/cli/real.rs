@@ -138,9 +138,10 @@ async fn a_team_on_the_real_engine() {
     assert!(after.tokens > 0, "{after:?}");
 
     // A prompt that does not fit is refused with figures, never truncated silently.
-    let long = "word ".repeat(4000);
+    let long = "word ".repeat(20_000);
     let refused = client.chat(&ask("coder", &long, 8)).await.err().unwrap().to_string();
-    assert!(refused.contains("status 400") && refused.contains("2048"), "{refused}");
+    assert!(refused.contains("status 400") && refused.contains("8192"), "{refused}");
+    assert!(refused.contains("`harmonic up --stack standard --context"), "{refused}");
     let stranger = client.chat(&ask("plumber", "Hello", 8)).await.err().unwrap().to_string();
     assert!(stranger.contains("status 404") && stranger.contains("analyst"), "{stranger}");
 

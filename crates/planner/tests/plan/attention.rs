@@ -5,7 +5,7 @@ use harmonic_planner::{PlanOptions, plan};
 use harmonic_types::{Attention, Bytes, EnginePlan, Hardware, KvLayout, KvType, Plan, Tokens};
 
 fn planned(hardware: &Hardware, kv_type: KvType) -> Plan {
-    let options = PlanOptions { kv_type, ..PlanOptions::default() };
+    let options = PlanOptions { kv_type: Some(kv_type), ..PlanOptions::default() };
     plan(hardware, &starter(), &models(), &options, &[]).expect("it fits")
 }
 
@@ -38,12 +38,14 @@ fn a_quantised_cache_needs_the_fused_kernel() {
 
 #[test]
 fn contexts_for_long_prompts_need_the_fused_kernel() {
-    for (context, attention) in [(4096, Attention::Plain), (8192, Attention::Flash)] {
+    let mut models = models();
+    models.get_mut("smollm2:135m").unwrap().shape.context_trained = Tokens(32_768);
+    for (context, attention) in [(8192, Attention::Plain), (16_384, Attention::Flash)] {
         let mut stack = starter();
         for agent in &mut stack.agents {
             agent.context = Tokens(context);
         }
-        let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
+        let planned = plan(&cpu(128.0), &stack, &models, &PlanOptions::default(), &[]);
         let planned = planned.expect("it fits");
         let engine = the_engine(&planned);
         assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), u64::from(context));
@@ -64,19 +66,23 @@ fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
     assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
 }
 
+/// The scores come before further slots, and after contexts: a little more memory than for the
+/// smallest team is enough for them.
 #[test]
-fn scores_take_nothing_from_the_agents() {
-    let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
+fn scores_take_no_context_and_at_most_slots() {
     let mut seen = Vec::new();
     for tenths in 5..40 {
         let memory = f64::from(tenths) / 10.0;
         let mut fused = spark();
         fused.memory_budget_bytes = cpu(memory).memory_budget_bytes;
         let (fused, plain) = (planned(&fused, KvType::F16), planned(&cpu(memory), KvType::F16));
-        assert_eq!(given(&fused), given(&plain), "{memory} GB");
+        for (fused, plain) in fused.agents.iter().zip(&plain.agents) {
+            assert_eq!(fused.context, plain.context, "{memory} GB");
+            assert!(plain.slots <= fused.slots && plain.slots >= 1, "{memory} GB: {plain:?}");
+        }
         assert!(plain.total_bytes <= plain.hardware.memory_budget_bytes, "{memory} GB");
-        seen.push(the_engine(&plain).attention());
+        seen.push(the_engine(&plain).attention() == Some(Attention::Plain));
     }
-    // Too little memory for them at one end, enough at the other.
-    assert_eq!((seen[0], seen[34]), (Some(Attention::Flash), Some(Attention::Plain)));
+    assert!(seen.is_sorted(), "with more memory it stays plain: {seen:?}");
+    assert!(seen[10], "1.5 GB are enough");
 }

@@ -142,7 +142,8 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
             agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
         ],
     };
-    let hardware = |gb| machine("two", Bytes::from_gb(gb), 2, 32);
+    // No more in flight than slots: no sequences are lent.
+    let hardware = |gb| machine("two", Bytes::from_gb(gb), 2, 4);
     let equal = planned(&hardware(128.0), &stack([4000, 4096]));
     let equal = equal.engines[0].local();
     assert_eq!((equal.kv_layout, equal.kv_tokens), (KvLayout::Streams, 4 * 4096));
@@ -208,7 +209,7 @@ fn sliding_windows_lower_what_slots_cost() {
         name: "one".to_owned(),
         agents: vec![agent("a", Tier::Executive, "qwen3:4b", 8192)],
     };
-    let hardware = machine("one", Bytes::from_gb(128.0), 1, 32);
+    let hardware = machine("one", Bytes::from_gb(128.0), 1, 1);
     let plan = plan(&hardware, &stack, &models, &PlanOptions::default(), &[]).unwrap();
     assert_eq!(plan.engines[0].kv_bytes, Bytes(147_456 * u64::from(512 + N_UBATCH)));
 }
@@ -271,7 +272,7 @@ fn refusals_name_what_is_wrong_and_what_would_help() {
     stack.agents[2].model = "qwen9:1t".to_owned();
     insta::assert_snapshot!(refused(&spark(), &stack), @"agent `technical_director` uses the unknown model `qwen9:1t`: use one of qwen3:14b, qwen3:4b, qwen3:8b, smollm2:135m");
     let tiny = machine("tiny", Bytes::from_gb(2.0), 16, 32);
-    insta::assert_snapshot!(refused(&tiny, &standard()), @"no agent of the stack fits the budget of 1.7 GB: the smallest, `executive`, needs 3.2 GB for one engine with the fewest slots and the smallest context: use a smaller model or a stack with one, or free memory");
+    insta::assert_snapshot!(refused(&tiny, &standard()), @"the stack does not fit the budget of 1.7 GB: its first agent, `executive`, needs 2.9 GB for one slot of its smallest context: use a stack with a smaller model, such as starter, or free memory");
     let nobody = StackSpec { name: "nobody".to_owned(), agents: Vec::new() };
     let error = PlanError::NoAgents { stack: "nobody".to_owned() };
     assert_eq!(refused(&spark(), &nobody), error);
@@ -281,12 +282,13 @@ fn refusals_name_what_is_wrong_and_what_would_help() {
 }
 
 #[test]
-fn a_single_slot_is_one_slot() {
+fn an_agent_that_is_left_out_says_what_it_would_need() {
     let plan = planned(&machine("small", Bytes::from_gb(8.0), 2, 4), &standard());
     let coder = plan.agents.iter().find(|agent| agent.name.0 == "coder").unwrap();
     let reason = coder.reason.as_ref().unwrap();
     assert!(
-        reason.starts_with("not placed: the minimum of 1 slot of context 512 needs 9."),
+        reason.starts_with("left out: 1 slot of context 8192 would need ")
+            && reason.ends_with(" GB more"),
         "{reason}"
     );
 }

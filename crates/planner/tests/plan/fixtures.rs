@@ -16,6 +16,7 @@ pub fn agent(name: &str, tier: Tier, model: &str, context: u32) -> AgentSpec {
         tier,
         model: model.to_owned(),
         context: Tokens(context),
+        min_context: None,
         role: String::new(),
         system: String::new(),
         sampling: Sampling::default(),

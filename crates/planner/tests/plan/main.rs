@@ -4,6 +4,7 @@ mod attention;
 mod curves;
 mod exact;
 mod fixtures;
-mod objective;
+mod growth;
 mod paper;
+mod stacks;
 mod tuned;

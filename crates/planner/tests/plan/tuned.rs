@@ -21,6 +21,7 @@ fn config(model: &str, digest: Option<&str>) -> TunedConfig {
         parallel: 32,
         kv_layout: Some(KvLayout::Unified),
         threads: Some(Threads { engine: 5, http: 1 }),
+        quantised_kv: None,
         comparisons: Vec::new(),
         provenance: Provenance::Measured,
     }

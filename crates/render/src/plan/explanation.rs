@@ -10,7 +10,7 @@ use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
     Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
-    Plan, Provenance, RecurrentState, Sharing,
+    Plan, Provenance, RecurrentState, Sharing, Trade,
 };
 
 use super::curve_text;
@@ -41,7 +41,7 @@ fn engine_ledger(
     width: Width,
 ) -> String {
     let mut lines = vec![format!(
-        "{}: {} as {}, {} of {} slots in use at once",
+        "{}: {} as {}, {} sequences for {} slots",
         engine.id, engine.model, engine.format, engine.sequences, engine.slots
     )];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
@@ -180,6 +180,7 @@ fn totals(
         labelled("left", &format!("{}", plan.headroom_bytes), width),
         labelled("sharing", &savings(plan.sharing, costs), width),
         labelled("parallel", &parallel(plan), width),
+        labelled("given up", &given_up(plan), width),
         layouts(plan, models, width),
     ];
     if let Some(bandwidth) = profile::bandwidth(&hardware.profile) {
@@ -197,6 +198,20 @@ fn totals(
         ));
     }
     lines.join("\n")
+}
+
+/// The order of the trades, of which there is one line each above.
+fn given_up(plan: &Plan) -> String {
+    let count = |is_of: fn(&Trade) -> bool| plan.trades.iter().filter(|trade| is_of(trade)).count();
+    format!(
+        "in this order: slots, down to half of an agent's quota ({} agents); KV caches in q8_0, \
+         where measured and within bounds ({} engines); context, down to each agent's minimum ({}); \
+         agents, from the lowest tier up ({}). Sequences beyond the slots are lent to whoever asks",
+        count(|trade| matches!(trade, Trade::Slots { .. })),
+        count(|trade| matches!(trade, Trade::KvType { .. })),
+        count(|trade| matches!(trade, Trade::Context { .. })),
+        count(|trade| matches!(trade, Trade::Agent { .. })),
+    )
 }
 
 fn savings(sharing: Sharing, SlotCosts { planned, alternative: otherwise }: SlotCosts) -> String {

@@ -63,7 +63,7 @@ fn starter_is_standard_on_one_small_model() {
     let starter = builtin("starter").unwrap();
     assert_eq!(names(&starter), names(&builtin("standard").unwrap()));
     assert_eq!(starter.models(), ["smollm2:135m"]);
-    assert!(starter.agents.iter().all(|agent| agent.context.0 == 2048));
+    assert!(starter.agents.iter().all(|agent| agent.context.0 == 8192));
 }
 
 #[test]

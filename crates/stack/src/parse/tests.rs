@@ -59,6 +59,18 @@ fn like_provides_the_fields_absent_from_the_table() {
 }
 
 #[test]
+fn the_smallest_context_is_half_unless_stated_and_belongs_to_its_context() {
+    let least = |lines: &str| {
+        let text = format!("name = \"team\"\n[[agents]]\nlike = \"coder\"\n{lines}");
+        parse(&text, "team.toml").unwrap().agents[0].least_context().0
+    };
+    assert_eq!(least(""), 8192);
+    assert_eq!(least("context = 4096"), 2048);
+    assert_eq!(least("min_context = 16384"), 16_384);
+    assert_eq!(least("context = 1"), 1);
+}
+
+#[test]
 fn an_inherited_prompt_hands_off_only_within_the_stack_and_an_own_one_stays() {
     let own = "Hand to nobody_here: everything.";
     let text = format!(
@@ -74,7 +86,7 @@ fn an_inherited_prompt_hands_off_only_within_the_stack_and_an_own_one_stays() {
 
 #[test]
 fn unknown_keys_are_reported_with_the_known_ones() {
-    assert_snapshot!(with("tier = 3", "teir = 3"), @"team.toml:5: unknown field `teir`, expected one of `like`, `name`, `tier`, `model`, `context`, `role`, `system`, `system_file`, `sampling`, `thinking`, at `teir = 3`");
+    assert_snapshot!(with("tier = 3", "teir = 3"), @"team.toml:5: unknown field `teir`, expected one of `like`, `name`, `tier`, `model`, `context`, `min_context`, `role`, `system`, `system_file`, `sampling`, `thinking`, at `teir = 3`");
     assert_snapshot!(error("name = \"x\"\nport = 1\n"), @"team.toml:2: unknown field `port`, expected `name` or `agents`, at `port = 1`");
     assert_snapshot!(with("tier = 3", "tier = 3\nsampling = { temprature = 1 }"), @"team.toml:6: unknown field `temprature`, expected one of `temperature`, `top_k`, `top_p`, `min_p`, `repeat_penalty`, `presence_penalty`, `frequency_penalty`, at `sampling = { temprature = 1 }`");
 }
@@ -112,6 +124,8 @@ fn values_outside_their_limits_are_refused() {
     assert_snapshot!(with("tier = 3", "tier = 300"), @"team.toml:5: invalid tier `300`: expected 1 (executive), 2 (directors), 3 (specialists), 4 (heavy)");
     assert_snapshot!(with("context = 2048", "context = 0"), @"team.toml:7: invalid context `0`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
     assert_snapshot!(with("context = 2048", "context = 4294967296"), @"team.toml:7: invalid context `4294967296`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
+    assert_snapshot!(with("context = 2048", "context = 2048\nmin_context = 2049"), @"team.toml:8: invalid min_context `2049`: expected a number of tokens from 1 to the context of 2048");
+    assert_snapshot!(with("context = 2048", "context = 2048\nmin_context = 0"), @"team.toml:8: invalid min_context `0`: expected a number of tokens from 1 to the context of 2048");
     assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: invalid model `" "`: expected a model of the catalog such as "qwen3:8b", a model of the hub as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
     assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use harmonic_types::{Rejection, RequestId, Tier};
 
 use super::team::{Preemptible, Team, agent, config};
-use crate::{Admission, BorrowRequest, Room, Short, Slots, Tick, Ticket};
+use crate::{Admission, AdmissionConfig, BorrowRequest, Room, Short, Slots, Tick, Ticket};
 
 fn executive_and_coder() -> Vec<crate::AgentConfig> {
     vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
@@ -125,6 +125,40 @@ fn borrowers_beyond_a_lower_limit_are_preempted_and_quotas_are_not() {
     assert_eq!(team.running.len(), 2, "the coder's two slots are its own");
     team.admission.set_limit(3);
     team.run_out();
+}
+
+/// The acceptance case of issue 15: one agent of 8 slots, where 32 may be in flight.
+#[test]
+fn what_belongs_to_nobody_is_lent_without_a_way_to_preempt() {
+    let alone =
+        AdmissionConfig { unowned: 24, ..config(vec![agent("coder", Tier::Specialists, 8)], 32) };
+    let mut team = Team::new(alone, Preemptible::new(32, 0));
+    for id in 0..40 {
+        team.offer(id, 0, 9);
+    }
+    team.step();
+    assert_eq!(team.running.len(), 32);
+    team.run_out();
+}
+
+#[test]
+fn what_belongs_to_nobody_leaves_every_quota_free() {
+    let beside = AdmissionConfig { unowned: 5, ..config(executive_and_coder(), 8) };
+    let quotas: u32 = beside.agents.iter().map(|agent| agent.slots).sum();
+    assert_eq!(quotas, 3);
+    for room in [0, 2] {
+        let mut team = Team::new(beside.clone(), Preemptible::new(8, room));
+        for id in 0..9 {
+            team.offer(id, 1, 9);
+        }
+        team.step();
+        let borrowed = if room == 0 { 5 } else { 6 };
+        assert_eq!(team.running.len(), 2 + borrowed, "with room to save {room}");
+        team.offer(9, 0, 1);
+        team.step();
+        assert!(team.running.contains(&RequestId(9)), "the executive starts at once");
+        team.run_out();
+    }
 }
 
 /// A room whose reservations fail after `fits` returned true, as those of a remote server may.

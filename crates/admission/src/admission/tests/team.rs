@@ -19,6 +19,7 @@ pub(super) fn config(agents: Vec<AgentConfig>, max_in_flight: u32) -> AdmissionC
         agents,
         max_in_flight,
         quota_total: max_in_flight,
+        unowned: 0,
         queue_limit: 256,
         retry_after: Duration::from_secs(2),
         ageing: Duration::from_secs(10),
@@ -70,7 +71,9 @@ impl Room for Preemptible {
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
         assert!(request.borrowers.iter().all(|borrower| self.held.contains(borrower)));
         let more = usize::from(!self.preempted.contains(&request.next));
-        self.preempted.len() + request.borrowers.len() + more <= self.saved
+        let borrowers = request.borrowers.len() + more;
+        let displaced = borrowers.saturating_sub(request.unclaimed as usize);
+        self.preempted.len() + displaced <= self.saved
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {

@@ -86,6 +86,7 @@ fn agent() -> AgentSpec {
         tier: Tier::Specialists,
         model: "m".to_owned(),
         context: Tokens(2048),
+        min_context: None,
         role: String::new(),
         system: "be brief".to_owned(),
         sampling: Sampling::default(),

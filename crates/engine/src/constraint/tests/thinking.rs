@@ -76,6 +76,7 @@ fn answer(template: &'static str, thinking: bool, script: &[Token]) -> (String, 
         system: String::new(),
         sampling: Sampling::default(),
         context: Tokens(512),
+        min_context: None,
         thinking: false,
     };
     let prompt = Prompt::chat(vec![Message::new(Role::User, "u")]);

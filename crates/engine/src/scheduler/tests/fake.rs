@@ -13,7 +13,8 @@ use harmonic_batching::{Batch, CacheOp, Sampled, SeqId, SnapshotId, StepResult, 
 pub(super) const TOKEN_BYTES: u64 = 10;
 
 pub(super) fn share(name: &str, tier: Tier, slots: u32, context: u32) -> ScheduledAgent {
-    ScheduledAgent { name: AgentName::from(name), tier, slots, context: Tokens(context) }
+    let context = Tokens(context);
+    ScheduledAgent { name: AgentName::from(name), tier, slots, context, trained: None }
 }
 
 /// Limits for tests: snapshots of [`TOKEN_BYTES`] per token.

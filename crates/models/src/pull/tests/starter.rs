@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use harmonic_types::{Divergence, ModelFile};
+use harmonic_types::{Divergence, KvType, ModelFile};
 
 use super::fixture::{Fixture, Hub, RunningHub, digest, model};
 use super::sources::{NAME, entry};
@@ -46,6 +46,10 @@ impl DivergenceMeter for FixedMeter {
         self.1.fetch_add(1, Ordering::Relaxed);
         let nats_per_token = self.0.map_err(str::to_owned)?;
         Ok(Divergence { nats_per_token, tokens: 900 })
+    }
+
+    fn kv_divergence(&self, _: &Path, _: KvType) -> Result<Divergence, String> {
+        Err("a pull compares no KV caches".to_owned())
     }
 }
 

@@ -1,0 +1,150 @@
+//! A team as requested on the command line: a stack, changes to it, and the rules of its plan.
+//!
+//! Invariant: a change that the stack cannot take is refused, never ignored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use harmonic_planner::PlanOptions;
+use harmonic_stack::StackError;
+use harmonic_types::{AgentName, BudgetRule, EngineKind, EnginePlan, Sharing, StackSpec, Tokens};
+
+use crate::error::{AppError, Result};
+use crate::models::check_known;
+use crate::settings::Settings;
+
+/// A team and the rules of its plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TeamRequest {
+    /// A built-in stack or a stack file; `None` for [`Settings::stack`].
+    pub stack: Option<String>,
+    /// Context of every agent, and no less; `None` for those of the stack.
+    pub context: Option<Tokens>,
+    /// Slots of some agents, instead of the targets of their tiers.
+    pub slots: Vec<SlotRequest>,
+    /// Whether agents on one base model share its weights.
+    pub sharing: Sharing,
+    /// Arithmetic of the memory ledger.
+    pub budget: BudgetRule,
+    /// Engine kind of all engines.
+    pub engine: EngineKind,
+}
+
+impl TeamRequest {
+    /// Options of the planner for this team.
+    pub fn options(&self) -> PlanOptions {
+        let slots = self.slots.iter().map(|request| (request.agent.clone(), request.slots));
+        PlanOptions {
+            sharing: self.sharing,
+            budget: self.budget,
+            engine_kind: self.engine,
+            slots: slots.collect(),
+            ..PlanOptions::default()
+        }
+    }
+
+    /// The stack of this team.
+    ///
+    /// # Errors
+    /// When its name is unknown, its file is invalid, a model in it is unknown, or it lacks an agent
+    /// that slots are given to.
+    pub fn resolve(&self, settings: &Settings) -> Result<StackSpec> {
+        let name = self.stack.as_deref().unwrap_or(&settings.stack);
+        let mut stack = harmonic_stack::resolve(name)?;
+        check_models(name, &stack, settings)?;
+        let mut seen = BTreeMap::new();
+        for request in &self.slots {
+            let name = &request.agent;
+            if !stack.agents.iter().any(|agent| agent.name == *name) {
+                let known: Vec<_> =
+                    stack.agents.iter().map(|agent| agent.name.0.as_str()).collect();
+                let what = format!("the stack {} has no agent `{name}` to give slots", stack.name);
+                return Err(AppError::refused(what, format!("use one of {}", known.join(", "))));
+            }
+            if seen.insert(name, request.slots).is_some() {
+                let what = format!("duplicate slots of `{name}`");
+                return Err(AppError::refused(what, "give --slots once for each agent"));
+            }
+        }
+        if let Some(context) = self.context {
+            set_context(&mut stack, context);
+        }
+        Ok(stack)
+    }
+}
+
+/// Checks that the models of `stack`, which is known as `name`, are known.
+fn check_models(name: &str, stack: &StackSpec, settings: &Settings) -> Result<()> {
+    for model in stack.models() {
+        if let Err(error) = check_known(model, settings) {
+            return Err(match harmonic_stack::model_position(name, model) {
+                Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
+                None => error.into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Gives every agent of `stack` this context, and no less.
+pub(crate) fn set_context(stack: &mut StackSpec, context: Tokens) {
+    for agent in &mut stack.agents {
+        (agent.context, agent.min_context) = (context, Some(context));
+    }
+}
+
+/// Slots requested for an agent: `coder=8`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotRequest {
+    /// The agent.
+    pub agent: AgentName,
+    /// Its slots, from 1 to [`EnginePlan::MAX_SEQUENCES`].
+    pub slots: u32,
+}
+
+impl fmt::Display for SlotRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.agent, self.slots)
+    }
+}
+
+impl FromStr for SlotRequest {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (agent, slots) = text
+            .split_once('=')
+            .filter(|(agent, _)| !agent.trim().is_empty())
+            .ok_or_else(|| format!("invalid slots `{text}`: expected AGENT=N, such as coder=8"))?;
+        let most = EnginePlan::MAX_SEQUENCES;
+        let number = slots.trim().parse().ok().filter(|slots| (1..=most).contains(slots));
+        let slots = number.ok_or_else(|| {
+            format!("invalid number of slots `{slots}`: expected a whole number from 1 to {most}")
+        })?;
+        Ok(Self { agent: AgentName(agent.trim().to_owned()), slots })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_parsed_and_an_invalid_request_is_named() {
+        let coder = SlotRequest { agent: "coder".into(), slots: 8 };
+        assert_eq!("coder=8".parse(), Ok(coder.clone()));
+        assert_eq!(coder.to_string(), "coder=8");
+        for (text, words) in [
+            ("coder", "invalid slots `coder`: expected AGENT=N"),
+            ("=8", "invalid slots `=8`"),
+            ("coder=0", "invalid number of slots `0`: expected a whole number from 1 to 256"),
+            ("coder=257", "invalid number of slots `257`"),
+            ("coder=-1", "invalid number of slots `-1`"),
+            ("coder=", "invalid number of slots ``"),
+        ] {
+            let error = text.parse::<SlotRequest>().unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+}
