@@ -68,6 +68,16 @@ impl Model {
         Bytes(self.llama.size())
     }
 
+    /// Logits of an output, one per token of the vocabulary.
+    pub(crate) fn logits(&self) -> u64 {
+        self.llama.vocab().n_tokens().cast_unsigned().into()
+    }
+
+    /// Dimensions of an embedding.
+    pub(crate) fn embedding_length(&self) -> u64 {
+        u64::try_from(self.llama.n_embd()).unwrap_or(0)
+    }
+
     /// Whether every layer keeps every token, by llama.cpp's own properties of the model, so that
     /// sequences can be trimmed.
     pub(crate) fn supports_partial_removal(&self) -> bool {
@@ -202,9 +212,13 @@ impl Vocabulary for Model {
         let vocabulary = self.llama.vocab();
         let ends = vocabulary.tokenize(b"", true, false);
         let token = |token: &LlamaToken| Token(token.0);
+        // WordPiece adds both, whatever the file says.
+        let word_piece = vocabulary.vocab_type() == VocabType::WPM;
+        let adds_start = vocabulary.should_add_bos() || word_piece;
+        let adds_end = vocabulary.should_add_eos() || word_piece;
         Ends {
-            start: ends.first().filter(|_| vocabulary.should_add_bos()).map(token),
-            end: ends.last().filter(|_| vocabulary.should_add_eos()).map(token),
+            start: ends.first().filter(|_| adds_start).map(token),
+            end: ends.last().filter(|_| adds_end).map(token),
         }
     }
 

@@ -94,12 +94,12 @@ pub fn allocate(cost_models: &[CostModel<'_>], demands: &[Demand], budget: Bytes
         .zip(cost_models)
         .filter_map(|(engine, cost_model)| Some((engine.as_mut()?, cost_model)));
     let left = attention::choose(used, left);
-    // The paper's rule counts neither preempted sequences nor prefixes.
+    // The paper's rule counts neither preempted sequences nor prefixes, and embeddings have none.
     let exact = engines
         .iter_mut()
         .zip(agents)
         .zip(cost_models)
-        .filter(|(_, cost_model)| cost_model.is_exact());
+        .filter(|(_, cost_model)| cost_model.is_exact() && !cost_model.computes_embeddings());
     leftover::distribute(
         exact.filter_map(|((engine, agents), _)| Some((engine.as_mut()?, agents))),
         left,

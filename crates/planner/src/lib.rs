@@ -16,6 +16,7 @@ pub mod compute;
 mod concurrency;
 pub mod cost_model;
 mod document;
+mod embedding;
 pub mod error;
 pub mod footprint;
 pub mod input;

@@ -34,7 +34,8 @@ pub fn plan(
         .first()
         .ok_or_else(|| PlanError::NoDevice { profile: hardware.profile.clone() })?;
     let agents = by_priority(stack, models)?;
-    let parallelism = parallelism(hardware, agents.iter().map(|agent| agent.model), curves);
+    let generating = agents.iter().map(|agent| agent.model).filter(|model| !embeds(model));
+    let parallelism = parallelism(hardware, generating, curves);
     let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
@@ -160,12 +161,23 @@ pub(crate) fn max_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
         0 => u32::MAX, // not stated
         tokens => tokens,
     };
-    aligned(spec.context.0.clamp(1, trained).into())
+    let context = spec.context.0.clamp(1, trained).into();
+    // Without cells to round up to, and an encoder has positions up to `trained` only.
+    if shape.pooling.is_some() { context } else { aligned(context) }
+}
+
+/// Whether `model` computes embeddings.
+pub(crate) fn embeds(model: &PlannedModel) -> bool {
+    model.shape.pooling.is_some()
 }
 
 /// Possible contexts of an agent in cells: its maximum, then halves down to [`MIN_CONTEXT`].
 fn contexts(spec: &AgentSpec, shape: &ModelShape) -> Vec<u64> {
     let mut contexts = vec![max_context(spec, shape)];
+    // A smaller context of an embedding model would save next to nothing.
+    if shape.pooling.is_some() {
+        return contexts;
+    }
     while let Some(half) = contexts.last().map(|context| aligned(context / 2)) {
         if half < MIN_CONTEXT || contexts.contains(&half) {
             break;

@@ -45,6 +45,7 @@ impl Qwen3 {
             weights_bytes: Bytes(self.file),
             format: "Q4_K".to_owned(),
             tied_embedding: self.tied_embedding(),
+            pooling: None,
             provenance: Provenance::Declared,
         }
     }
@@ -194,6 +195,7 @@ fn smollm2_135m() -> CatalogEntry {
                 format: "Q8_0".to_owned(),
                 bytes: Bytes(49_152 * 576 / 32 * 34),
             }),
+            pooling: None,
             provenance: Provenance::Declared,
         },
         declared: None,
@@ -264,6 +266,7 @@ fn gemma3_270m() -> CatalogEntry {
                 format: "Q8_0".to_owned(),
                 bytes: Bytes(262_144 * 640 / 32 * 34),
             }),
+            pooling: None,
             provenance: Provenance::Declared,
         },
         declared: None,
