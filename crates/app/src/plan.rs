@@ -25,6 +25,8 @@ use crate::settings::Settings;
 pub struct TeamRequest {
     /// A built-in stack or a stack file; `None` for [`Settings::stack`].
     pub stack: Option<String>,
+    /// Whether the built-in agent `embedding` is added to the stack.
+    pub embedding: bool,
     /// Whether agents on one base model share its weights.
     pub sharing: Sharing,
     /// Arithmetic of the memory ledger.
@@ -81,7 +83,8 @@ impl PlanInputs {
 /// # Errors
 /// When the name is unknown or the file is invalid.
 pub fn stack(team: &TeamRequest, settings: &Settings) -> Result<StackSpec> {
-    Ok(harmonic_stack::resolve(team.stack.as_deref().unwrap_or(&settings.stack))?)
+    let stack = harmonic_stack::resolve(team.stack.as_deref().unwrap_or(&settings.stack))?;
+    Ok(if team.embedding { harmonic_stack::with_embedding(stack) } else { stack })
 }
 
 /// Plans `stack` with the models on this machine, or else as the catalog describes them.

@@ -40,6 +40,7 @@ fn settings(home: &Path) -> Settings {
 fn team() -> TeamRequest {
     TeamRequest {
         stack: None,
+        embedding: false,
         sharing: Sharing::Shared,
         budget: BudgetRule::Exact,
         engine: EngineKind::Sim,

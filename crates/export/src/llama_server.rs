@@ -74,9 +74,10 @@ fn command(
     add(&["llama-server", "-m", &path, "--alias", &engine.id]);
     add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
     if let Some(pooling) = engine.local().pooling {
-        add_embeddings(&mut words, engine, agents, pooling);
+        words.extend(for_embeddings(engine, agents, pooling));
         return Ok(words);
     }
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     // -c is the total cache, which streams divide among the slots.
     add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
     add(&[match engine.local().kv_layout {
@@ -90,7 +91,7 @@ fn command(
     if engine.attention() == Some(Attention::Plain) {
         add(&["-fa", "off"]);
     }
-    add(&device(engine));
+    add(&device(engine).each_ref().map(String::as_str));
     if let Some(sampling) = common_sampling(agents) {
         add(&["--temp", &sampling.temperature.to_string()]);
         add(&["--top-k", &sampling.top_k.to_string(), "--top-p", &sampling.top_p.to_string()]);
@@ -110,12 +111,11 @@ fn device(engine: &EnginePlan) -> [String; 4] {
 
 /// The flags of a server for embeddings: each slot has the context of the agents, and a physical
 /// batch holds a whole input.
-fn add_embeddings(
-    words: &mut Vec<String>,
+fn for_embeddings(
     engine: &EnginePlan,
     agents: &[&AgentPlan],
     pooling: Pooling,
-) {
+) -> impl Iterator<Item = String> {
     let context = agents.iter().map(|agent| agent.context.0).max().unwrap_or_default();
     let batch = context.max(512).to_string();
     let cells = (u64::from(context) * u64::from(engine.slots)).to_string();
@@ -127,8 +127,8 @@ fn add_embeddings(
     let slots = engine.slots.to_string();
     let flags = ["--embeddings", "--pooling", pooling, "-np", &slots, "-c", &cells];
     let batches = ["-b", &batch, "-ub", &batch];
-    words.extend(flags.into_iter().chain(batches).map(str::to_owned));
-    words.extend(device(engine));
+    let flags: Vec<String> = flags.into_iter().chain(batches).map(str::to_owned).collect();
+    flags.into_iter().chain(device(engine))
 }
 
 /// The common sampling of all agents; `None` if they differ and requests must state it.

@@ -79,8 +79,8 @@ pub(crate) enum ApiError {
     #[error(
         "{agent} cannot compute embeddings: its model {model} generates text; {}",
         match able.as_str() {
-            "" => "add an agent with an embedding model, such as all-minilm:22m, to the stack file \
-                   of this server".to_owned(),
+            "" => "start the server with `harmonic up --embedding`, or add an agent \
+                   `like = \"embedding\"` to its stack file".to_owned(),
             able => format!("ask {able}"),
         }
     )]

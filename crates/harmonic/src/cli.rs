@@ -150,6 +150,9 @@ pub struct Team {
     /// $HARMONIC_STACK, ./stack.toml where it exists, or standard]
     #[arg(long, value_name = "NAME|FILE")]
     pub stack: Option<String>,
+    /// Add the agent `embedding`, which computes embeddings with all-minilm:22m, to the stack
+    #[arg(long)]
+    pub embedding: bool,
     /// Sharing of weights among agents with the same base model
     #[arg(long, value_enum, default_value_t)]
     pub sharing: SharingArg,
@@ -166,6 +169,7 @@ impl Team {
     pub fn request(&self) -> TeamRequest {
         TeamRequest {
             stack: self.stack.clone(),
+            embedding: self.embedding,
             sharing: self.sharing.into(),
             budget: self.budget.into(),
             engine: self.engine.into(),

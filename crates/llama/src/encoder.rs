@@ -12,7 +12,7 @@ use harmonic_engine::clock::WallClock;
 use harmonic_engine::{
     Allocation, Embedder, Encoded, Encoder, EngineError, LocalConfig, MachineError, Token,
 };
-use harmonic_types::{Attention, Bytes, LlamaSpec, Pooling};
+use harmonic_types::{Bytes, LlamaSpec, Pooling};
 use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::{LlamaContextParams, LlamaPoolingType};
 use llama_cpp_2::llama_batch::LlamaBatch;
@@ -25,7 +25,7 @@ use crate::log::{Buffers, watching};
 use crate::model::Model;
 
 /// llama.cpp settings of a planned engine for embeddings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EncoderSetup {
     /// Engine id, for messages.
     pub id: String,

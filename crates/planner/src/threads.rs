@@ -29,9 +29,12 @@ pub(crate) fn of_engines(device_threads: u32, demands: &[ThreadDemand]) -> Vec<u
     let half = (device_threads / 2).max(1);
     demands
         .iter()
-        .map(|demand| match demand.computes_embeddings {
-            true => demand.most.map_or(half, |most| half.min(most.max(1))),
-            false => parts.next().unwrap_or(1),
+        .map(|demand| {
+            if demand.computes_embeddings {
+                demand.most.map_or(half, |most| half.min(most.max(1)))
+            } else {
+                parts.next().unwrap_or(1)
+            }
         })
         .collect()
 }

@@ -39,6 +39,7 @@ pub async fn run(
     printer.heading("2  Its model")?;
     let team = TeamRequest {
         stack: Some(STACK.to_owned()),
+        embedding: false,
         sharing: Sharing::Shared,
         budget: BudgetRule::Exact,
         engine: EngineKind::Llama,

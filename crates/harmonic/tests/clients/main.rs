@@ -9,6 +9,7 @@
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
 mod harness;
+mod embeddings;
 mod model;
 mod program;
 mod team;
