@@ -3,7 +3,7 @@
 use harmonic_app::models::{Inventory, KnownModel};
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
 use harmonic_perfmodel::KvCost;
-use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
+use harmonic_types::{Bytes, KvType, ModelShape, Pooling, RecurrentState, Tokens};
 use serde_json::{Value, json};
 
 use super::table::table;
@@ -173,8 +173,19 @@ fn shape(shape: &ModelShape) -> String {
     if let Some(window) = window {
         lines.push(("window", format!("{window} tokens in some layers")));
     }
+    if let Some(pooling) = shape.pooling {
+        let pooled = match pooling {
+            Pooling::Mean => "the mean of all tokens",
+            Pooling::Cls => "that of the first token",
+            Pooling::Last => "that of the last token",
+        };
+        lines.push(("embeddings", format!("{} dimensions, {pooled}", shape.embedding_length)));
+    }
     let mut text: Vec<String> =
         lines.iter().map(|(name, value)| format!("{name:<14}{value}")).collect();
+    if shape.pooling.is_some() {
+        return text.join("\n");
+    }
     let row = |context: u32| {
         let kv = |kv_type| {
             let held = KvCost::of(shape, kv_type).read(Tokens(context));

@@ -113,7 +113,7 @@ fn values_outside_their_limits_are_refused() {
     assert_snapshot!(with("context = 2048", "context = 0"), @"team.toml:7: invalid context `0`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
     assert_snapshot!(with("context = 2048", "context = 4294967296"), @"team.toml:7: invalid context `4294967296`: expected the number of tokens of prompt and answer together, 1 to 4294967295, for instance 8192");
     assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: invalid model `" "`: expected a model of the catalog such as "qwen3:8b", a model of the hub as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
-    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
+    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer, embedding"#);
 }
 
 #[test]
