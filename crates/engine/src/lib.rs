@@ -34,9 +34,9 @@ mod thread;
 pub mod workers;
 
 pub use capabilities::{Capabilities, Forms};
+pub use device::{DeviceHandle, SharedDevice};
 pub use embedder::{Embedder, EmbedderThread, Encoded, Encoder};
 pub use embedding_run::{EmbeddingRun, Vectors};
-pub use device::{DeviceHandle, SharedDevice};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
     ReslotError,

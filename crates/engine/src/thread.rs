@@ -49,10 +49,11 @@ impl<C, R> ThreadContext<'_, C, R> {
         result: Result<Drained, crate::machine::MachineError>,
     ) -> Result<(), EngineError> {
         let id = &self.config.id;
-        *self.drained = Some(result.map_err(|error| EngineError::Died {
-            id: id.clone(),
-            message: error.to_string(),
-        })?);
+        *self.drained =
+            Some(result.map_err(|error| EngineError::Died {
+                id: id.clone(),
+                message: error.to_string(),
+            })?);
         Ok(())
     }
 }

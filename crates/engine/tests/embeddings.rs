@@ -92,7 +92,8 @@ async fn a_vector_depends_on_its_own_input_alone() {
     let (alone, tokens) = embed(&engine, request(1, texts(&["a cat"]))).await.expect("computed");
     assert_eq!((alone[0].len(), tokens), (32, 5));
     let many: Vec<String> = (0..100).map(|number| format!("text {number}")).collect();
-    let others = many.iter().map(|text| request(2, texts(&[text, "a cat", text])));
+    let others =
+        many.iter().map(|text| request(2, texts(&[text.as_str(), "a cat", text.as_str()])));
     let all = join_all(others.take(7).map(|other| embed(&engine, other))).await;
     for answer in all {
         assert_eq!(answer.expect("computed").0[1], alone[0]);

@@ -2,9 +2,7 @@
 //!
 //! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
 
-use harmonic_types::{
-    AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Pooling, Sampling,
-};
+use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Pooling, Sampling};
 
 use super::{ExportedFile, names, port, quote, skipped};
 use crate::error::ExportError;

@@ -204,8 +204,7 @@ async fn complete<W: ResponseEncoder>(
 ) -> Result<Response, ApiError> {
     // The failure of one answer cancels the others.
     let collecting = generations.into_iter().map(|generation| collect(generation, &metrics));
-    let answers =
-        try_join_all(collecting).await.map_err(|error| metrics.record_failure(error))?;
+    let answers = try_join_all(collecting).await.map_err(|error| metrics.record_failure(error))?;
     let usage = total(answers.iter().map(|answer| answer.usage));
     if let Some(first) = answers.first() {
         // Before the log line of `finished`, which has the span's fields.

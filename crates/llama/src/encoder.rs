@@ -78,7 +78,8 @@ pub fn spawn_embedder(
     mut config: LocalConfig,
 ) -> Result<Embedder, EngineError> {
     let cache = (setup.spec.local.kv_tokens > 0).then_some(&setup.spec.local);
-    config.identity = identity(config.identity, cache.map(|local| (local.kv_layout, local.kv_type)));
+    config.identity =
+        identity(config.identity, cache.map(|local| (local.kv_layout, local.kv_type)));
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
     Embedder::spawn(config, vocabulary, move |thread| {

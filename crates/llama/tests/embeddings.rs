@@ -54,17 +54,19 @@ fn an_input_has_the_same_vector_alone_and_in_a_batch() {
         let ends = model.ends();
         let inputs: Vec<Vec<Token>> = texts
             .iter()
-            .map(|text| ends.start.into_iter().chain(model.tokenize(text)).chain(ends.end).collect())
+            .map(|text| {
+                ends.start.into_iter().chain(model.tokenize(text)).chain(ends.end).collect()
+            })
             .collect();
         let inputs: Vec<&[Token]> = inputs.iter().map(Vec::as_slice).collect();
         let together = embed(&path, &inputs).expect(name);
         for (input, vector) in inputs.iter().zip(&together) {
-            let alone = embed(&path, &[input]).expect(name);
+            let alone = embed(&path, &[*input]).expect(name);
             let apart = distance(vector, &alone[0]);
             assert!(apart < 1e-5, "{name}: {apart}");
         }
         assert!(distance(&together[0], &together[3]) < 1e-5, "{name}: equal texts");
-        assert!(distance(&together[0], &together[1]) > 1e-3, "{name}: unequal texts");
+        assert!(distance(&together[0], &together[1]) > 1e-4, "{name}: unequal texts");
     }
 }
 

@@ -221,8 +221,7 @@ fn deadly(folder: &Path) -> Vec<String> {
 fn accepted_files_never_end_the_process() {
     let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
     let spm = SyntheticModel { vocabulary: Vocabulary::spm(), ..SyntheticModel::tiny() };
-    let encoder =
-        SyntheticModel { vocabulary: Vocabulary::word_piece(), ..SyntheticModel::tiny() };
+    let encoder = SyntheticModel { vocabulary: Vocabulary::word_piece(), ..SyntheticModel::tiny() };
     let models = [
         ("llama", SyntheticModel::tiny().llama()),
         ("spm", spm.llama()),

@@ -100,7 +100,9 @@ fn optional_json<T: DeserializeOwned>(
     file: &str,
 ) -> Result<Option<T>, CheckpointError> {
     let Some(bytes) = files.read(file, MAX_TEXT_BYTES)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| CheckpointError::unreadable(file, error))
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| CheckpointError::unreadable(file, error))
 }
 
 #[cfg(test)]

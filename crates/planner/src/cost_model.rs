@@ -163,7 +163,12 @@ impl<'a> CostModel<'a> {
     /// Footprint of an engine with these slots, without prefixes.
     pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
         if self.computes_embeddings() {
-            return embedding::footprint(self.shape, &self.kv, weights(self.shape, self.amx), slots);
+            return embedding::footprint(
+                self.shape,
+                &self.kv,
+                weights(self.shape, self.amx),
+                slots,
+            );
         }
         let all: u64 = slots.values().sum();
         let streams = self.engine_in(KvLayout::Streams, slots);

@@ -44,9 +44,7 @@ pub use engine_plan::{
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
-pub use model::{
-    KvType, LayerKv, ModelFile, ModelShape, Pooling, RecurrentState, TiedEmbedding,
-};
+pub use model::{KvType, LayerKv, ModelFile, ModelShape, Pooling, RecurrentState, TiedEmbedding};
 pub use plan::{
     AgentPlan, AgentStatus, BudgetRule, LedgerItem, LedgerLine, Plan, PlanCurve, PlanHardware,
     PlanTuned, Sharing,

@@ -94,8 +94,11 @@ impl EmbeddingsEncoder {
             Self::OpenAi { model, base64 } => {
                 let item = |(index, vector)| {
                     let numbers = normalised(vector);
-                    let embedding =
-                        if base64 { Numbers::Base64(encoded(&numbers)) } else { Numbers::Float(numbers) };
+                    let embedding = if base64 {
+                        Numbers::Base64(encoded(&numbers))
+                    } else {
+                        Numbers::Float(numbers)
+                    };
                     Item { object: "embedding", index, embedding }
                 };
                 let data = vectors.into_iter().enumerate().map(item).collect();

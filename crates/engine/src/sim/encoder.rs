@@ -47,9 +47,8 @@ impl SimEncoder {
             _ => tokens.windows(3).map(hashed).collect(),
         };
         let noise = |seed: u64| (mix(seed) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
-        let dimension = |at: u32| {
-            hashes.iter().map(|hash| noise(hash ^ (u64::from(at) << 32))).sum::<f32>()
-        };
+        let dimension =
+            |at: u32| hashes.iter().map(|hash| noise(hash ^ (u64::from(at) << 32))).sum::<f32>();
         (0..self.width).map(dimension).collect()
     }
 }

@@ -88,8 +88,7 @@ fn numbers(vector: &Value) -> Vec<f32> {
 async fn every_path_gives_the_same_vectors_in_its_own_form() {
     let server = server(false).await;
     let input = json!(["a cat", "a dog"]);
-    let openai =
-        post(&server, "/v1/embeddings", &json!({"model": "search", "input": input})).await;
+    let openai = post(&server, "/v1/embeddings", &json!({"model": "search", "input": input})).await;
     assert_eq!(openai["usage"], json!({"prompt_tokens": 10, "total_tokens": 10}));
     assert_eq!((&openai["object"], &openai["model"]), (&json!("list"), &json!("search")));
     let first = numbers(&openai["data"][0]["embedding"]);
@@ -99,11 +98,14 @@ async fn every_path_gives_the_same_vectors_in_its_own_form() {
     let ollama = json!({"model": "search:latest", "input": input});
     let ollama = post(&server, "/api/embed", &ollama).await;
     assert_eq!(numbers(&ollama["embeddings"][0]), first);
-    assert_eq!((&ollama["model"], &ollama["prompt_eval_count"]), (&json!("search:latest"), &json!(10)));
+    assert_eq!(
+        (&ollama["model"], &ollama["prompt_eval_count"]),
+        (&json!("search:latest"), &json!(10))
+    );
     assert!(ollama["total_duration"].as_u64().is_some_and(|time| time > 0));
 
-    let older = post(&server, "/api/embeddings", &json!({"model": "search", "prompt": "a cat"}));
-    let older = numbers(&older.await["embedding"]);
+    let older = json!({"model": "search", "prompt": "a cat"});
+    let older = numbers(&post(&server, "/api/embeddings", &older).await["embedding"]);
     let length = older.iter().map(|n| n * n).sum::<f32>().sqrt();
     for (raw, normalised) in older.iter().zip(&first) {
         assert!((raw / length - normalised).abs() < 1e-5);
@@ -129,7 +131,8 @@ async fn an_answer_has_the_headers_of_its_admission() {
 async fn inputs_too_long_are_refused_or_cut_as_each_dialect_does() {
     let server = server(false).await;
     let long = "x".repeat(65);
-    let refused = server.post_to("/v1/embeddings", json!({"model": "search", "input": ["a", long]}).to_string());
+    let refused = server
+        .post_to("/v1/embeddings", json!({"model": "search", "input": ["a", long]}).to_string());
     let refused = shown(refused.await).await;
     assert!(refused.starts_with("400"), "{refused}");
     let message = "input 1 has 65 tokens, but the context of search has 64";
@@ -145,7 +148,8 @@ async fn inputs_too_long_are_refused_or_cut_as_each_dialect_does() {
 
 #[tokio::test]
 async fn dimensions_are_those_of_the_model_unless_it_can_be_shortened() {
-    let body = |dimensions: u32| json!({"model": "search", "input": "a cat", "dimensions": dimensions});
+    let body =
+        |dimensions: u32| json!({"model": "search", "input": "a cat", "dimensions": dimensions});
     let whole = server(false).await;
     post(&whole, "/v1/embeddings", &body(384)).await;
     for (dimensions, expected) in [(64, "can be shortened"), (385, "expected 384")] {
@@ -168,7 +172,8 @@ async fn dimensions_are_those_of_the_model_unless_it_can_be_shortened() {
 #[tokio::test]
 async fn each_agent_does_what_its_model_can() {
     let server = server(false).await;
-    let refused = server.post_to("/v1/embeddings", json!({"model": "coder", "input": "a"}).to_string());
+    let refused =
+        server.post_to("/v1/embeddings", json!({"model": "coder", "input": "a"}).to_string());
     let refused = shown(refused.await).await;
     assert!(refused.starts_with("400") && refused.contains("ask search"), "{refused}");
     let messages = json!([{"role": "user", "content": "hi"}]);
@@ -193,8 +198,8 @@ async fn each_agent_does_what_its_model_can() {
 async fn nothing_to_compute_asks_for_the_agent() {
     let server = server(false).await;
     for nothing in [json!(null), json!(""), json!([])] {
-        let answer = post(&server, "/api/embed", &json!({"model": "search", "input": nothing}));
-        assert_eq!(answer.await["embeddings"], json!([]));
+        let body = json!({"model": "search", "input": nothing});
+        assert_eq!(post(&server, "/api/embed", &body).await["embeddings"], json!([]));
     }
     let older = post(&server, "/api/embeddings", &json!({"model": "search"})).await;
     assert_eq!(older, json!({"embedding": []}));

@@ -34,7 +34,8 @@ impl Peer {
             .args(["-c", "512", "-b", "512", "-ub", "512", "-np", "1"])
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        let mut peer = Self { url: format!("http://127.0.0.1:{port}"), process: server.spawn().unwrap() };
+        let mut peer =
+            Self { url: format!("http://127.0.0.1:{port}"), process: server.spawn().unwrap() };
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(peer.process.try_wait().unwrap().is_none(), "llama-server has ended");
             std::thread::sleep(Duration::from_millis(50));
@@ -46,7 +47,8 @@ impl Peer {
 /// The program that `scripts/peers.sh` builds.
 #[expect(clippy::disallowed_methods, reason = "as the script reads it")]
 fn llama_server() -> PathBuf {
-    std::env::var_os("PEER_LLAMA_SERVER").map_or_else(|| installed("../peers/llama-server"), PathBuf::from)
+    std::env::var_os("PEER_LLAMA_SERVER")
+        .map_or_else(|| installed("../peers/llama-server"), PathBuf::from)
 }
 
 /// Path of the model in the user's store, into which `make test-real` has pulled it.

@@ -1,8 +1,6 @@
 //! The catalog entries, each figure with its source.
 
-use harmonic_types::{
-    Bytes, LayerKv, ModelShape, Pooling, Provenance, TiedEmbedding, Tokens,
-};
+use harmonic_types::{Bytes, LayerKv, ModelShape, Pooling, Provenance, TiedEmbedding, Tokens};
 
 use crate::catalog::{CatalogEntry, DeclaredFigures, Origin};
 use crate::source::{Source, WheelPart};

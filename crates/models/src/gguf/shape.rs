@@ -9,8 +9,8 @@ use crate::gguf::error::GgufError;
 use crate::gguf::geometry::{self, Keys};
 use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
-use crate::gguf::validation::embedding::{is_encoder, pooling};
 use crate::gguf::validation;
+use crate::gguf::validation::embedding::{is_encoder, pooling};
 use crate::gguf::value::Value;
 
 /// The shape of a header, with provenance `measured`.

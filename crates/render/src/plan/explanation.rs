@@ -37,8 +37,7 @@ fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -
         None => format!("{} of {} slots in use at once", engine.sequences, engine.slots),
         Some(_) => format!("embeddings, up to {} inputs in a batch", engine.sequences),
     };
-    let mut lines =
-        vec![format!("{}: {} as {}, {in_use}", engine.id, engine.model, engine.format)];
+    let mut lines = vec![format!("{}: {} as {}, {in_use}", engine.id, engine.model, engine.format)];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
         let (name, why) = match plan.budget {
             BudgetRule::Exact => exact_item(line.item, plan, engine, shape),

@@ -93,3 +93,74 @@ pub(super) fn check_word_pieces(header: &Header, tokens: u64) -> Result<(), Gguf
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::ModelShape;
+
+    use super::*;
+    use crate::gguf::{GgufBuilder, Metadata, shape};
+    use crate::synthetic::{SyntheticModel, TokenKind, Vocabulary};
+
+    fn model() -> SyntheticModel {
+        SyntheticModel { vocabulary: Vocabulary::word_piece(), ..SyntheticModel::tiny() }
+    }
+
+    fn read(file: &GgufBuilder) -> Result<ModelShape, String> {
+        let bytes = file.header();
+        let header = Header::read(&bytes[..], bytes.len() as u64).expect("readable");
+        shape(&header).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_encoder_has_its_pooling_and_no_cache() {
+        for (number, pooling) in [(1, Pooling::Mean), (2, Pooling::Cls), (3, Pooling::Last)] {
+            for file in [model().bert(number), model().nomic_bert(number)] {
+                let shape = read(&file).expect("valid");
+                assert_eq!(shape.pooling, Some(pooling));
+                assert!(shape.is_encoder() && shape.tied_embedding.is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_computes_embeddings_where_its_file_states_a_pooling() {
+        let decoder = SyntheticModel::tiny().llama();
+        assert_eq!(read(&decoder).expect("valid").pooling, None);
+        assert_eq!(read(&decoder.clone().number(".pooling_type", 0)).expect("valid").pooling, None);
+        let last = read(&decoder.number(".pooling_type", 3)).expect("valid");
+        assert_eq!(last.pooling, Some(Pooling::Last));
+        assert!(!last.is_encoder(), "it has a KV cache");
+    }
+
+    #[test]
+    fn other_poolings_are_refused_by_name() {
+        for (file, expected) in [
+            (model().bert(0), "is 0 (none)"),
+            (model().bert(1).without(".pooling_type"), "is 0 (none)"),
+            (model().bert(4), "is 4 (rank)"),
+            (SyntheticModel::tiny().llama().number(".pooling_type", 4), "is 4 (rank)"),
+        ] {
+            let error = read(&file).expect_err("refused");
+            assert!(error.contains("pooling_type") && error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_llama_cpp_asserts_of_an_encoder_is_checked_before() {
+        let encoder = model().bert(1);
+        let byte = model().vocabulary.token("<0x0A>", TokenKind::Byte);
+        let bytes = SyntheticModel { vocabulary: byte, ..model() }.bert(1);
+        let none = Metadata::U32(u32::MAX);
+        for (file, expected) in [
+            (encoder.clone().number(".attention.head_count", 3), "does not divide the width"),
+            (encoder.clone().number(".attention.key_length", 8), "expected 16 for 4 heads"),
+            (encoder.clone().with("tokenizer.ggml.seperator_token_id", &none), "is none"),
+            (bytes, "as a byte"),
+            (SyntheticModel::tiny().llama().text("tokenizer.ggml.model", "bert"), "is `bert`"),
+        ] {
+            let error = read(&file).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

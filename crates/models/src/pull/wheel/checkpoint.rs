@@ -27,10 +27,8 @@ struct WheelFiles<'a> {
 
 impl CheckpointFiles for WheelFiles<'_> {
     fn read(&mut self, file: &str, limit: u64) -> Result<Option<Vec<u8>>, CheckpointError> {
-        let unreadable = |reason: String| CheckpointError::Unreadable {
-            file: file.to_owned(),
-            reason,
-        };
+        let unreadable =
+            |reason: String| CheckpointError::Unreadable { file: file.to_owned(), reason };
         let entry = match self.archive.by_name(&format!("{}{file}", self.folder)) {
             Ok(entry) => entry,
             Err(ZipError::FileNotFound) => return Ok(None),
