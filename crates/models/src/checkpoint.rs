@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `config.json` | the architecture and its sizes |
 //! | `modules.json`, and the `config.json` of the pooling that it names | how vectors are pooled |
-//! | `vocab.txt`, `tokenizer_config.json` | the vocabulary of WordPiece, and whether case counts |
+//! | `vocab.txt`, `tokenizer_config.json` | the vocabulary of `WordPiece`, and whether case counts |
 //! | `model.safetensors` | the weights |
 //!
 //! Invariants: the same files result in the same bytes, so that the digest of the result vouches for
@@ -66,7 +66,7 @@ impl CheckpointError {
         Self::Unsupported { file: file.to_owned(), reason: reason.into() }
     }
 
-    fn unreadable(file: &str, reason: impl ToString) -> Self {
+    fn unreadable(file: &str, reason: &impl ToString) -> Self {
         Self::Unreadable { file: file.to_owned(), reason: reason.to_string() }
     }
 }
@@ -102,7 +102,7 @@ fn optional_json<T: DeserializeOwned>(
     let Some(bytes) = files.read(file, MAX_TEXT_BYTES)? else { return Ok(None) };
     serde_json::from_slice(&bytes)
         .map(Some)
-        .map_err(|error| CheckpointError::unreadable(file, error))
+        .map_err(|error| CheckpointError::unreadable(file, &error))
 }
 
 #[cfg(test)]

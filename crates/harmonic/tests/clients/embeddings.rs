@@ -45,7 +45,6 @@ impl Peer {
 }
 
 /// The program that `scripts/peers.sh` builds.
-#[expect(clippy::disallowed_methods, reason = "as the script reads it")]
 fn llama_server() -> PathBuf {
     std::env::var_os("PEER_LLAMA_SERVER")
         .map_or_else(|| installed("../peers/llama-server"), PathBuf::from)

@@ -57,7 +57,7 @@ impl Weights {
         mut advance: impl FnMut(usize) -> io::Result<()>,
     ) -> Result<(), CheckpointError> {
         let held = SafeTensors::deserialize(&self.0)
-            .map_err(|error| CheckpointError::unreadable(FILE, error))?;
+            .map_err(|error| CheckpointError::unreadable(FILE, &error))?;
         let mut tensors = Vec::with_capacity(names.len());
         for TensorName { ours, theirs, precision } in names {
             // Some files name the model within a larger one.

@@ -1,4 +1,4 @@
-//! The vocabulary of WordPiece: `vocab.txt`, one token per line.
+//! The vocabulary of `WordPiece`: `vocab.txt`, one token per line.
 //!
 //! In GGUF a token that begins a word has `▁` before it, and one within a word has no mark, where
 //! `vocab.txt` has none and `##`.
@@ -54,8 +54,8 @@ pub(super) fn read(
     }
     let bytes = files.read(VOCABULARY, MAX_TEXT_BYTES)?;
     let bytes = bytes.ok_or_else(|| CheckpointError::Missing(VOCABULARY.to_owned()))?;
-    let text =
-        String::from_utf8(bytes).map_err(|error| CheckpointError::unreadable(VOCABULARY, error))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| CheckpointError::unreadable(VOCABULARY, &error))?;
     let tokens: Vec<String> = text.lines().map(str::to_owned).collect();
     if tokens.len() as u64 != u64::from(size) {
         let reason = format!("it has {} tokens, and the model {size}", tokens.len());

@@ -26,7 +26,7 @@ enum Scheme {
     Bpe,
     /// `SentencePiece` with scores, as in Llama 2.
     Spm,
-    /// WordPiece, as in BERT.
+    /// `WordPiece`, as in BERT.
     WordPiece,
 }
 
@@ -95,7 +95,7 @@ impl Vocabulary {
         vocabulary
     }
 
-    /// WordPiece with BERT's control tokens at their usual IDs, and every printable ASCII character
+    /// `WordPiece` with BERT's control tokens at their usual IDs, and every printable ASCII character
     /// except capitals as a word and within words.
     pub fn word_piece() -> Self {
         let mut vocabulary = Self {

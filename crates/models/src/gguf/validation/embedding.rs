@@ -15,7 +15,7 @@ const ENCODERS: [&str; 2] = ["bert", "nomic-bert"];
 
 const POOLING: &str = "pooling_type";
 
-/// Tokens that a vocabulary of WordPiece must have, up to llama.cpp's default ID of `[MASK]`: it
+/// Tokens that a vocabulary of `WordPiece` must have, up to llama.cpp's default ID of `[MASK]`: it
 /// takes its default IDs of `[PAD]`, `[UNK]`, `[CLS]` and `[SEP]` for those that a file does not
 /// state.
 const WORD_PIECE_TOKENS: u64 = 104;
@@ -71,7 +71,7 @@ pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
     Ok(())
 }
 
-/// Checks a vocabulary of WordPiece, which only encoders have.
+/// Checks a vocabulary of `WordPiece`, which only encoders have.
 pub(super) fn check_word_pieces(header: &Header, tokens: u64) -> Result<(), GgufError> {
     const TOKENS: &str = "tokenizer.ggml.tokens";
     if tokens < WORD_PIECE_TOKENS {

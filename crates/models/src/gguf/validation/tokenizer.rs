@@ -12,7 +12,7 @@ const MODEL: &str = "tokenizer.ggml.model";
 /// encoders, and aborts on byte tokens.
 const MODELS: [&str; 7] = ["llama", "gpt2", "gemma4", "plamo2", "rwkv", "hybriddna", "whitespace"];
 
-/// WordPiece, the tokenizer of encoders alone.
+/// `WordPiece`, the tokenizer of encoders alone.
 const WORD_PIECE: &str = "bert";
 
 /// Tokenizers with byte fallback, which throw if a byte token is missing.
