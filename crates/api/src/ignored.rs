@@ -63,6 +63,11 @@ impl Ignored {
         self.note(entry.to_owned(), entry);
     }
 
+    /// Records a field that is read and has no effect.
+    pub(crate) fn unread(&mut self, path: &str) {
+        self.note(path.to_owned(), path);
+    }
+
     /// Records that `field`, which sets a per-request context, is ignored.
     pub fn context(&mut self, field: &str) {
         self.note(field.to_owned(), field);

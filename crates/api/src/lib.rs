@@ -44,7 +44,10 @@ pub use client::{
 };
 pub use collected_answer::CollectedAnswer;
 pub use dialect::Dialect;
-pub use embeddings::{EmbedBody, EmbeddingsBody, decode_embed, decode_embeddings};
+pub use embeddings::{
+    EmbedBody, EmbeddingsBody, EmbeddingsEncoder, EmbeddingsMeta, MAX_INPUTS, OlderEmbedBody,
+    ParsedEmbeddings, parse_embed, parse_embeddings, parse_older_embed,
+};
 pub use features::FeatureFields;
 pub use ignored::Ignored;
 pub use response_encoder::{Finish, ParsedRequest, ResponseEncoder, ResponseMeta, total};

@@ -19,6 +19,7 @@ mod pull;
 mod request;
 
 pub use answer::OllamaEncoder;
+pub(crate) use decode::keep_alive;
 pub use decode::{decode_chat, decode_generate};
 pub use encode::{encode_chat, encode_generate};
 pub use models::{

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::embeddings::MAX_INPUTS;
 use crate::untagged::{Content, StringOrObject, Strings};
 
 /// Schema of a field that must be empty.
@@ -38,10 +39,11 @@ pub(crate) fn ollama_keep_alive(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["number", "string", "null"]})
 }
 
-/// Schema of one or several texts.
+/// Schema of one or several texts, or none.
 pub(crate) fn texts(_: &mut SchemaGenerator) -> Schema {
-    let text = json_schema!({"type": "string", "minLength": 1});
-    json_schema!({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
+    let text = json_schema!({"type": "string"});
+    let several = json_schema!({"type": "array", "items": text, "maxItems": MAX_INPUTS});
+    json_schema!({"anyOf": [text, several, {"type": "null"}]})
 }
 
 /// Schema of one or several texts, or the token ids of one or several.
@@ -53,9 +55,9 @@ pub(crate) fn embeddings(_: &mut SchemaGenerator) -> Schema {
     });
     json_schema!({"anyOf": [
         text,
-        {"type": "array", "items": text, "minItems": 1},
+        {"type": "array", "items": text, "minItems": 1, "maxItems": MAX_INPUTS},
         ids,
-        {"type": "array", "items": ids, "minItems": 1},
+        {"type": "array", "items": ids, "minItems": 1, "maxItems": MAX_INPUTS},
     ]})
 }
 

@@ -39,6 +39,7 @@ fn weights(engine: &EnginePlan) -> Option<WeightsInfo> {
     let read = header.as_ref().and_then(|header| shape(header).ok());
     Some(WeightsInfo {
         digest: engine.digest.clone(),
+        shortens: header.as_ref().is_some_and(Header::is_matryoshka),
         template: header.as_ref().and_then(|header| header.chat_template()).map(str::to_owned),
         licence: text("general.license")
             .or_else(|| entry.as_ref().map(|entry| entry.licence.to_owned())),

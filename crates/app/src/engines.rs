@@ -10,10 +10,10 @@ use harmonic_engine::sim::{self, CostModel};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_events::EventStream;
 use harmonic_launcher::EngineFactory;
-use harmonic_llama::LlamaSetup;
+use harmonic_llama::{EncoderSetup, LlamaSetup};
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
 use harmonic_types::{
-    Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, KvType, ModelShape, Plan,
+    Bytes, Divergence, EngineKind, EnginePlan, EngineSpec, KvType, ModelShape, Plan, Pooling,
 };
 
 use crate::inspect;
@@ -49,25 +49,49 @@ impl EngineFactory for PlanEngineFactory {
         config.events = self.events.clone();
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
-        match &engine.spec {
-            EngineSpec::Llama(llama) => {
+        // The file may have changed since the plan was made, or was not read then.
+        let shape = shape(engine)?;
+        if shape.pooling != engine.local().pooling {
+            let reason = format!(
+                "the plan expects {}, and the model file is {}: plan again",
+                kind_of_model(engine.local().pooling),
+                kind_of_model(shape.pooling)
+            );
+            return Err(EngineError::Setup { id: engine.id.clone(), reason });
+        }
+        config.identity = config.identity.with_format(shape.format.clone());
+        Ok(match (&engine.spec, shape.pooling) {
+            (EngineSpec::Llama(llama), None) => {
                 let setup = LlamaSetup::of(llama, &config)?;
-                // The file may have changed since the plan was made, or was not read then.
-                config.identity = config.identity.with_format(shape(engine)?.format);
-                Ok(Arc::new(harmonic_llama::spawn(setup, config)?))
+                Arc::new(harmonic_llama::spawn(setup, config)?)
+            }
+            (EngineSpec::Llama(llama), Some(pooling)) => {
+                let setup = EncoderSetup::of(llama, pooling, &config)?;
+                Arc::new(harmonic_llama::spawn_embedder(setup, config)?)
             }
             // The simulation is of the largest machine in the paper, whatever the host is.
-            EngineSpec::Sim(_) => {
-                let shape = shape(engine)?;
-                let paper = CostModel::dgx_spark(&shape);
-                config.identity = config.identity.with_format(shape.format);
-                Ok(Arc::new(sim::spawn(config, paper)?))
+            (EngineSpec::Sim(_), None) => {
+                Arc::new(sim::spawn(config, CostModel::dgx_spark(&shape))?)
             }
-        }
+            (EngineSpec::Sim(_), Some(_)) => {
+                let (paper, width) = (CostModel::dgx_spark(&shape), shape.embedding_length);
+                Arc::new(sim::spawn_embedder(config, paper, width)?)
+            }
+        })
     }
 
     fn available(&self) -> Option<Bytes> {
         inspect::hardware().ok().map(|hardware| hardware.memory_available_bytes)
+    }
+}
+
+/// What a model with this pooling does.
+fn kind_of_model(pooling: Option<Pooling>) -> &'static str {
+    match pooling {
+        None => "a model that generates text",
+        Some(Pooling::Mean) => "an embedding model with mean pooling",
+        Some(Pooling::Cls) => "an embedding model that pools by its first token",
+        Some(Pooling::Last) => "an embedding model that pools by its last token",
     }
 }
 

@@ -19,7 +19,9 @@ use crate::settings::Settings;
 pub struct TeamRequest {
     /// A built-in stack or a stack file; `None` for [`Settings::stack`].
     pub stack: Option<String>,
-    /// Context of every agent, and no less; `None` for those of the stack.
+    /// Whether the built-in agent `embedding` is added to the stack.
+    pub embedding: bool,
+    /// Context of every agent that generates text, and no less; `None` for those of the stack.
     pub context: Option<Tokens>,
     /// Slots of some agents, instead of the targets of their tiers.
     pub slots: Vec<SlotRequest>,
@@ -52,6 +54,9 @@ impl TeamRequest {
     pub fn resolve(&self, settings: &Settings) -> Result<StackSpec> {
         let name = self.stack.as_deref().unwrap_or(&settings.stack);
         let mut stack = harmonic_stack::resolve(name)?;
+        if self.embedding {
+            stack = harmonic_stack::with_embedding(stack);
+        }
         check_models(name, &stack, settings)?;
         let mut seen = BTreeMap::new();
         for request in &self.slots {

@@ -72,6 +72,10 @@ pub async fn tune(
     for model in harmonic_tune::models(stack, &request.agents)? {
         // Read again for each model, with the results stored for the one before.
         let plan_inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
+        // What is measured is generation.
+        if plan_inputs.models.get(model).is_some_and(|model| model.shape.pooling.is_some()) {
+            continue;
+        }
         let inputs = TuneInputs {
             hardware,
             stack,

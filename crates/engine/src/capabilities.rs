@@ -6,10 +6,12 @@
 use harmonic_types::Format;
 use serde::Serialize;
 
-/// Capabilities of an engine. The default is plain text only.
+/// Capabilities of an engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a capability of its own")]
 pub struct Capabilities {
+    /// Text generation.
+    pub generation: bool,
     /// Log-probabilities of tokens, [`harmonic_types::Request::top_logprobs`].
     pub logprobs: bool,
     /// Supported kinds of constrained answers.
@@ -26,7 +28,7 @@ pub struct Capabilities {
     pub preemption: bool,
     /// Whether previously computed prompt tokens are restored.
     pub prefix_cache: bool,
-    /// Text embeddings.
+    /// Embeddings of texts, [`Engine::embed`](crate::Engine::embed).
     pub embeddings: bool,
     /// Generation past the model's end of turn.
     pub ignore_eos: bool,
@@ -36,6 +38,25 @@ pub struct Capabilities {
     pub vision: bool,
     /// Audio in messages.
     pub audio: bool,
+}
+
+impl Capabilities {
+    /// Plain text only.
+    pub const TEXT: Self = Self {
+        generation: true,
+        logprobs: false,
+        forms: Forms { json_object: false, json_schema: false, grammar: false, regex: false },
+        tools: false,
+        strict_tools: false,
+        exact_counts: false,
+        preemption: false,
+        prefix_cache: false,
+        embeddings: false,
+        ignore_eos: false,
+        request_context: false,
+        vision: false,
+        audio: false,
+    };
 }
 
 /// Kinds of constrained answers.

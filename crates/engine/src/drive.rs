@@ -17,11 +17,11 @@ use crate::scheduler::{Change, Job, Scheduler, Step};
 
 /// Maximum time that an idle engine collects commands after the first, and the pause that ends the
 /// window early. Both are short beside the tens of milliseconds of a prompt.
-const BATCH_WINDOW: Duration = Duration::from_millis(5);
-const IDLE_WAIT: Duration = Duration::from_millis(1);
+pub(crate) const BATCH_WINDOW: Duration = Duration::from_millis(5);
+pub(crate) const IDLE_WAIT: Duration = Duration::from_millis(1);
 
 /// Time between polls for commands while the engine has work but may not run any.
-const BLOCKED: Duration = Duration::from_millis(5);
+pub(crate) const BLOCKED: Duration = Duration::from_millis(5);
 
 /// A command to a running engine.
 #[derive(Debug)]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_types::{AgentName, Bytes, Rejection, Request, Tokens};
+use harmonic_types::{AgentName, Bytes, EmbeddingRequest, Rejection, Request, Tokens};
 use serde::Serialize;
 
 use crate::capabilities::Capabilities;
+use crate::embedding_run::EmbeddingRun;
 use crate::generation::Generation;
 use crate::identity::Identity;
 
@@ -17,6 +18,17 @@ pub trait Engine: Send + Sync {
     /// Submits a request; resolves on admission or rejection. Dropping the future or the
     /// [`Generation`] cancels the request and frees its slot.
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>>;
+
+    /// Submits a request for embeddings; resolves on admission or rejection. Dropping the future or
+    /// the [`EmbeddingRun`] cancels the request and frees its slot. Without the capability
+    /// [`Capabilities::embeddings`], every request is rejected.
+    fn embed(
+        &self,
+        request: EmbeddingRequest,
+    ) -> BoxFuture<'static, Result<EmbeddingRun, Rejection>> {
+        let message = format!("the engine of {} cannot compute embeddings", request.agent);
+        futures::future::ready(Err(Rejection::Invalid { message })).boxed()
+    }
 
     /// Rejects a request that certainly cannot be served, before any work on it. Takes time in
     /// proportion to the messages, so check large requests on the thread that parsed them.

@@ -17,9 +17,9 @@ pub struct Identity {
     pub format: Option<String>,
     /// Kind and build of the engine (`llama.cpp/sys-0.1.161`).
     pub build: Option<String>,
-    /// Layout of the KV cache.
+    /// Layout of the KV cache; `None` without one.
     pub kv_layout: Option<KvLayout>,
-    /// Element type of the KV cache.
+    /// Element type of the KV cache; `None` without one.
     pub kv_type: Option<KvType>,
 }
 
@@ -27,12 +27,13 @@ impl Identity {
     /// Identity of an engine of this workspace started as planned. Engines with kernels of another
     /// version replace `build`.
     pub fn of(engine: &EnginePlan) -> Self {
+        let has_cache = engine.local().kv_tokens > 0;
         Self {
             digest: engine.digest.clone(),
             format: Some(engine.format.clone()),
             build: Some(format!("{}/{}", engine.spec.kind(), env!("CARGO_PKG_VERSION"))),
-            kv_layout: Some(engine.local().kv_layout),
-            kv_type: Some(engine.local().kv_type),
+            kv_layout: has_cache.then_some(engine.local().kv_layout),
+            kv_type: has_cache.then_some(engine.local().kv_type),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns: the interfaces `Engine` (used by the gateway) and `Machine` (executes scheduler steps),
 //! the `drive` loop between them, chat (templates, tokens, stop strings, UTF-8), sampling,
-//! constrained decoding, and the simulated machine.
+//! constrained decoding, embeddings ([`Embedder`] over an [`Encoder`]), and the simulated machines.
 //!
 //! Invariants: conversion between text and tokens happens only in [`chat`]; one thread owns a
 //! machine; every accepted request gets exactly one final event.
@@ -18,6 +18,8 @@ pub mod conformance;
 pub mod constraint;
 pub mod device;
 pub mod drive;
+mod embedder;
+mod embedding_run;
 pub mod engine;
 pub mod generation;
 mod identity;
@@ -28,10 +30,13 @@ pub mod request_registry;
 pub mod sampling;
 pub mod scheduler;
 pub mod sim;
+mod thread;
 pub mod workers;
 
 pub use capabilities::{Capabilities, Forms};
 pub use device::{DeviceHandle, SharedDevice};
+pub use embedder::{Embedder, EmbedderThread, Encoded, Encoder};
+pub use embedding_run::{EmbeddingRun, Vectors};
 pub use engine::{
     AgentSlots, AgentUse, Allocation, Drained, Engine, EngineError, EngineStatus, Health,
     ReslotError,

@@ -28,13 +28,18 @@ use crate::engine::{
 };
 use crate::generation::{Admitted, Cancel, Generation};
 use crate::request_registry::{
-    ConstraintStart, PendingRequest, Progress, ResponseSink, SharedStatus, Submission,
+    ConstraintStart, PendingRequest, Progress, RequestRegistry, ResponseSink, SharedStatus,
+    Submission,
 };
 use crate::scheduler::Job;
+use crate::thread;
 use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
 pub use engine_thread::EngineThread;
+pub(crate) use preparation::{
+    SMALL_BYTES as SMALL_PROMPT_BYTES, WAITING_BYTES as WAITING_PROMPT_BYTES,
+};
 
 /// Retry delay after a form could not be compiled.
 const RETRY_FORM: Duration = Duration::from_secs(2);
@@ -98,7 +103,13 @@ impl Local {
                 let _ended = commands.send(Command::Wake);
             }
         });
-        let ended = engine_thread::spawn_thread(&config, receiver, status.clone(), wake, body)?;
+        let ended = thread::spawn(
+            &config,
+            receiver,
+            status.clone(),
+            RequestRegistry::new,
+            move |context| body(EngineThread { context, wake }),
+        )?;
         let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
         let next = AtomicU64::new(0);
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
@@ -196,7 +207,7 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
         preemption: config.preempted_bytes > Bytes::ZERO,
         prefix_cache: config.prefix_bytes > Bytes::ZERO,
         ignore_eos: true,
-        ..Capabilities::default()
+        ..Capabilities::TEXT
     }
 }
 

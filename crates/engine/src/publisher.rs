@@ -9,7 +9,7 @@ use harmonic_admission::{AgentLoad, Tick};
 use harmonic_events::{AgentSlots, AgentStep, EventStream, Outcome, StepRecord, TeamEvent};
 use harmonic_types::{AgentName, RequestId, Usage};
 
-use crate::scheduler::Change;
+use crate::scheduler::{Change, Grant};
 
 /// Time that a step record covers.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -51,17 +51,20 @@ impl Publisher {
         self.stream.publish(TeamEvent::RequestQueued { engine, request, agent, prompt_tokens });
     }
 
+    /// A request runs in `slot`, which may be borrowed, after it was `queued`.
+    pub(crate) fn admitted(&self, request: RequestId, slot: u32, borrowed: bool, queued: Duration) {
+        let (engine, queued_us) = (self.engine.clone(), micros(queued));
+        let event = TeamEvent::RequestAdmitted { engine, request, slot, borrowed, queued_us };
+        self.stream.publish(event);
+    }
+
     /// A change of what runs, of the request that clients know as `request`.
     pub(crate) fn changed(&self, change: &Change, request: RequestId) {
         let engine = self.engine.clone();
         self.stream.publish(match *change {
-            Change::Start(grant) => TeamEvent::RequestAdmitted {
-                engine,
-                request,
-                slot: grant.seq.0,
-                borrowed: grant.borrowed,
-                queued_us: micros(grant.queued),
-            },
+            Change::Start(Grant { seq, queued, borrowed, .. }) => {
+                return self.admitted(request, seq.0, borrowed, queued);
+            }
             Change::Preempt { .. } => TeamEvent::RequestPreempted { engine, request },
             Change::Resume { seq, borrowed, .. } => {
                 TeamEvent::RequestResumed { engine, request, slot: seq.0, borrowed }

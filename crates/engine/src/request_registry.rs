@@ -25,6 +25,7 @@ use crate::generation::Admitted;
 use crate::publisher::Publisher;
 use crate::sampling::{Failure, SampledToken, Sampler};
 use crate::scheduler::{Change, Grant, Job};
+use crate::thread::OpenRequests;
 
 /// A request to be submitted to the scheduler.
 #[derive(Debug)]
@@ -280,22 +281,23 @@ impl RequestRegistry {
         true
     }
 
-    /// Fails all open requests after the engine died.
-    pub(crate) fn fail_all(&mut self, message: &str) {
-        for (_, PendingRequest { mut client, .. }) in self.open.drain() {
-            client.send(Event::Failed { message: format!("the engine has died: {message}") });
-            let agent = client.agent.clone();
-            client.reply(Err(Rejection::EngineDied { agent, message: message.to_owned() }));
-            self.publisher.finished(client.request, Outcome::Failed, None);
-        }
-    }
-
     pub(crate) fn publish(&self, load: Vec<AgentLoad>) {
         self.status.write(|status| status.load = load);
     }
 
     pub(crate) fn draining(&self) {
         self.status.write(|status| status.health = Health::Draining);
+    }
+}
+
+impl OpenRequests for RequestRegistry {
+    fn fail_all(&mut self, message: &str) {
+        for (_, PendingRequest { mut client, .. }) in self.open.drain() {
+            client.send(Event::Failed { message: format!("the engine has died: {message}") });
+            let agent = client.agent.clone();
+            client.reply(Err(Rejection::EngineDied { agent, message: message.to_owned() }));
+            self.publisher.finished(client.request, Outcome::Failed, None);
+        }
     }
 }
 

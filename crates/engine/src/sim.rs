@@ -8,6 +8,7 @@
 //! Does not do: language. Its text consists of letters derived from a hash.
 
 mod cost_model;
+mod encoder;
 mod simulate;
 mod vocabulary;
 
@@ -26,6 +27,7 @@ use crate::machine::{Machine, MachineError, Outcome};
 use crate::sampling::Samplers;
 
 pub use cost_model::CostModel;
+pub use encoder::{SimEncoder, spawn_embedder};
 pub use simulate::{Arrival, RequestOutcome, simulate};
 pub use vocabulary::SimVocabulary;
 

@@ -268,7 +268,7 @@ async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
         exact_counts: true,
         preemption: true,
         ignore_eos: true,
-        ..Capabilities::default()
+        ..Capabilities::TEXT
     };
     assert_eq!(able(only()), parks);
     let keeps = LocalConfig { prefix_bytes: Bytes(1), preempted_bytes: Bytes::ZERO, ..only() };

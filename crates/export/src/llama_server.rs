@@ -2,7 +2,7 @@
 //!
 //! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
 
-use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Sampling};
+use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Pooling, Sampling};
 
 use super::{ExportedFile, names, port, quote, skipped};
 use crate::error::ExportError;
@@ -71,6 +71,11 @@ fn command(
     let path = path.display().to_string();
     add(&["llama-server", "-m", &path, "--alias", &engine.id]);
     add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
+    if let Some(pooling) = engine.local().pooling {
+        words.extend(for_embeddings(engine, agents, pooling));
+        return Ok(words);
+    }
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     // -c is the total cache, which streams divide among the slots.
     add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
     add(&[match engine.local().kv_layout {
@@ -84,8 +89,7 @@ fn command(
     if engine.attention() == Some(Attention::Plain) {
         add(&["-fa", "off"]);
     }
-    add(&["-t", &engine.local().threads.to_string()]);
-    add(&["-ngl", if engine.device == "cpu" { "0" } else { "999" }]);
+    add(&device(engine).each_ref().map(String::as_str));
     if let Some(sampling) = common_sampling(agents) {
         add(&["--temp", &sampling.temperature.to_string()]);
         add(&["--top-k", &sampling.top_k.to_string(), "--top-p", &sampling.top_p.to_string()]);
@@ -95,6 +99,34 @@ fn command(
         add(&["--frequency-penalty", &sampling.frequency_penalty.to_string()]);
     }
     Ok(words)
+}
+
+/// Threads and layers on the device.
+fn device(engine: &EnginePlan) -> [String; 4] {
+    let layers = if engine.device == "cpu" { "0" } else { "999" };
+    ["-t", &engine.local().threads.to_string(), "-ngl", layers].map(str::to_owned)
+}
+
+/// The flags of a server for embeddings: each slot has the context of the agents, and a physical
+/// batch holds a whole input.
+fn for_embeddings(
+    engine: &EnginePlan,
+    agents: &[&AgentPlan],
+    pooling: Pooling,
+) -> impl Iterator<Item = String> {
+    let context = agents.iter().map(|agent| agent.context.0).max().unwrap_or_default();
+    let batch = context.max(512).to_string();
+    let cells = (u64::from(context) * u64::from(engine.slots)).to_string();
+    let pooling = match pooling {
+        Pooling::Mean => "mean",
+        Pooling::Cls => "cls",
+        Pooling::Last => "last",
+    };
+    let slots = engine.slots.to_string();
+    let flags = ["--embeddings", "--pooling", pooling, "-np", &slots, "-c", &cells];
+    let batches = ["-b", &batch, "-ub", &batch];
+    let flags: Vec<String> = flags.into_iter().chain(batches).map(str::to_owned).collect();
+    flags.into_iter().chain(device(engine))
 }
 
 /// The common sampling of all agents; `None` if they differ and requests must state it.

@@ -34,6 +34,8 @@ pub struct WeightsInfo {
     pub digest: Option<String>,
     /// Shape of the model.
     pub shape: ModelShape,
+    /// Whether its vectors can be shortened: the model was trained for that.
+    pub shortens: bool,
     /// Chat template; `None` for a base model.
     pub template: Option<String>,
     /// Licence, from the file or the catalog.

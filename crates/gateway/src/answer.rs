@@ -34,14 +34,14 @@ use crate::shared::{Shared, unix_now};
 mod stream;
 
 /// Name of the agent.
-const AGENT: HeaderName = HeaderName::from_static("x-harmonic-agent");
+pub(crate) const AGENT: HeaderName = HeaderName::from_static("x-harmonic-agent");
 /// Slot of the answer; of several answers, that of the first.
-const SLOT: HeaderName = HeaderName::from_static("x-harmonic-slot");
+pub(crate) const SLOT: HeaderName = HeaderName::from_static("x-harmonic-slot");
 /// Time in the queue, in milliseconds; of several answers, the longest.
-const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
+pub(crate) const QUEUE_MS: HeaderName = HeaderName::from_static("x-harmonic-queue-ms");
 
 /// Fields of the body that had no effect.
-const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
+pub(crate) const IGNORED: HeaderName = HeaderName::from_static("x-harmonic-ignored");
 
 /// Parser of a dialect's body.
 pub(crate) type Parser<W> = fn(&[u8], &ResponseMeta) -> Result<ParsedRequest<W>, ValidationError>;
@@ -76,7 +76,7 @@ async fn answer<W: ResponseEncoder>(
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
     let mut metrics = RequestMetrics::open(Arc::clone(&shared.metrics), &agent.name, began);
-    let requests = requests.map_err(|error| record_failure(&mut metrics, error))?;
+    let requests = requests.map_err(|error| metrics.record_failure(error))?;
     let requests = requests.into_iter();
     // The refusal of one answer drops the futures of the others, and so cancels them.
     let submitted = try_join_all(requests.map(|request| agent.engine.submit(request)));
@@ -86,7 +86,7 @@ async fn answer<W: ResponseEncoder>(
         Ok(submitted) => submitted.map_err(ApiError::from),
         Err(_) => Err(ApiError::QueueTimeout { agent: agent.name.clone(), waited }),
     };
-    let generations = submitted.map_err(|error| record_failure(&mut metrics, error))?;
+    let generations = submitted.map_err(|error| metrics.record_failure(error))?;
     let admission = admission_of(&generations);
     if let Some((slot, queued)) = admission {
         metrics.admitted(queued);
@@ -112,7 +112,7 @@ async fn answer<W: ResponseEncoder>(
 }
 
 /// Identity of the client: the name of its key, else its address as in the limits of connections.
-fn client_name(request: &HttpRequest) -> ClientName {
+pub(crate) fn client_name(request: &HttpRequest) -> ClientName {
     let extensions = request.extensions();
     let key = extensions.get::<KeyName>().map(|KeyName(name)| format!("key {name}"));
     let peer = || extensions.get::<Peer>().map(|Peer(address)| format!("address {address}"));
@@ -170,14 +170,8 @@ fn admission_of(generations: &[Generation]) -> Option<(u32, Duration)> {
     Some((slot, longest))
 }
 
-fn milliseconds(wait: Duration) -> u64 {
+pub(crate) fn milliseconds(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Counts the error; returns it.
-fn record_failure(metrics: &mut RequestMetrics, error: ApiError) -> ApiError {
-    metrics.failed(&error);
-    error
 }
 
 /// Result of a generation, from its last event.
@@ -210,8 +204,7 @@ async fn complete<W: ResponseEncoder>(
 ) -> Result<Response, ApiError> {
     // The failure of one answer cancels the others.
     let collecting = generations.into_iter().map(|generation| collect(generation, &metrics));
-    let answers =
-        try_join_all(collecting).await.map_err(|error| record_failure(&mut metrics, error))?;
+    let answers = try_join_all(collecting).await.map_err(|error| metrics.record_failure(error))?;
     let usage = total(answers.iter().map(|answer| answer.usage));
     if let Some(first) = answers.first() {
         // Before the log line of `finished`, which has the span's fields.

@@ -77,10 +77,32 @@ pub(crate) enum ApiError {
     )]
     NoTokenCounts { agent: AgentName, model: String },
     #[error(
-        "{agent} cannot compute embeddings: no engine of this version can; its model {model} \
-         generates text"
+        "{agent} cannot compute embeddings: its model {model} generates text; {}",
+        match able.as_str() {
+            "" => "start the server with `harmonic up --embedding`, or add an agent \
+                   `like = \"embedding\"` to its stack file".to_owned(),
+            able => format!("ask {able}"),
+        }
     )]
-    NoEmbeddings { agent: AgentName, model: String },
+    NoEmbeddings { agent: AgentName, model: String, able: String },
+    #[error(
+        "{agent} generates no text: its model {model} computes embeddings, at /v1/embeddings and \
+         /api/embed; ask another agent"
+    )]
+    NoGeneration { agent: AgentName, model: String },
+    /// Dimensions that the model was not trained for.
+    #[error(
+        "invalid `dimensions` `{wanted}`: expected {}",
+        match (all, shortens) {
+            (Some(all), true) => format!("1 to {all}, the dimensions of {agent}'s model {model}"),
+            (Some(all), false) => format!(
+                "{all}, or leave it out: the model {model} of {agent} does not say that its vectors \
+                 can be shortened"
+            ),
+            (None, _) => format!("none: those of {agent}'s model {model} are not known"),
+        }
+    )]
+    Dimensions { agent: AgentName, model: String, wanted: u32, all: Option<u32>, shortens: bool },
     #[error(
         "pulls by clients are disabled: `harmonic up --allow-pull` allows models of the catalog, \
          --allow-pull=any any model of the hub; `harmonic models pull` on the server's machine \
@@ -186,7 +208,9 @@ impl ApiError {
                 Rejection::UnknownAgent { .. } => {
                     (S::NOT_FOUND, F::NotFound, "model_not_found", None)
                 }
-                Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. } => {
+                Rejection::PromptTooLong { .. }
+                | Rejection::PromptBeyond { .. }
+                | Rejection::InputTooLong { .. } => {
                     (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
                 }
                 Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
@@ -216,9 +240,11 @@ impl ApiError {
             Self::EngineFailed { .. } => {
                 (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None)
             }
-            Self::Unsupported { .. } | Self::NoTokenCounts { .. } | Self::NoEmbeddings { .. } => {
-                (S::BAD_REQUEST, F::Invalid, "unsupported", None)
-            }
+            Self::Unsupported { .. }
+            | Self::NoTokenCounts { .. }
+            | Self::NoEmbeddings { .. }
+            | Self::NoGeneration { .. }
+            | Self::Dimensions { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::PullsDisabled => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
             Self::TooManyPulls => {
@@ -269,10 +295,13 @@ impl ApiError {
             Self::Unsupported { field, .. } => Some(field),
             Self::Rejected(Rejection::UnknownAgent { .. })
             | Self::NoTokenCounts { .. }
-            | Self::NoEmbeddings { .. } => Some("model"),
+            | Self::NoEmbeddings { .. }
+            | Self::NoGeneration { .. } => Some("model"),
+            Self::Dimensions { .. } => Some("dimensions"),
             Self::Rejected(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
                 Some("messages")
             }
+            Self::Rejected(Rejection::InputTooLong { .. }) => Some("input"),
             _ => None,
         }
     }

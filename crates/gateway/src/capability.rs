@@ -19,6 +19,10 @@ pub(crate) fn check(
     request: &Request,
     fields: &FeatureFields,
 ) -> Result<(), ApiError> {
+    if !capabilities.generation {
+        let (agent, model) = (agent.name.clone(), agent.model.clone());
+        return Err(ApiError::NoGeneration { agent, model });
+    }
     let unsupported = |field: &str, what| {
         let (field, agent, model) = (field.to_owned(), agent.name.clone(), agent.model.clone());
         Err(ApiError::Unsupported { field, agent, model, what })
@@ -61,9 +65,36 @@ pub(crate) fn check_count(
     fields: &FeatureFields,
 ) -> Result<(), ApiError> {
     let capabilities = agent.engine.capabilities();
-    if !capabilities.exact_counts {
+    if capabilities.generation && !capabilities.exact_counts {
         let (agent, model) = (agent.name.clone(), agent.model.clone());
         return Err(ApiError::NoTokenCounts { agent, model });
     }
     check(agent, &capabilities, request, fields)
+}
+
+/// Refuses embeddings where the engine of `agent`, one of `agents`, cannot compute them, or not with
+/// these `dimensions`.
+pub(crate) fn check_embeddings(
+    agent: &RegisteredAgent,
+    agents: &[RegisteredAgent],
+    dimensions: Option<u32>,
+) -> Result<(), ApiError> {
+    let (name, model) = (agent.name.clone(), agent.model.clone());
+    if !agent.engine.capabilities().embeddings {
+        let able = agents.iter().filter(|other| other.engine.capabilities().embeddings);
+        let able = able.map(|other| other.name.0.as_str()).collect::<Vec<_>>().join(" or ");
+        return Err(ApiError::NoEmbeddings { agent: name, model, able });
+    }
+    let weights = agent.info.weights.as_ref();
+    let all = weights.map(|weights| weights.shape.embedding_length);
+    match dimensions {
+        Some(wanted) if Some(wanted) != all => {
+            let shortens = weights.is_some_and(|weights| weights.shortens);
+            if shortens && all.is_some_and(|all| wanted < all) {
+                return Ok(());
+            }
+            Err(ApiError::Dimensions { agent: name, model, wanted, all, shortens })
+        }
+        _ => Ok(()),
+    }
 }

@@ -174,6 +174,9 @@ pub struct Team {
     /// $HARMONIC_STACK, ./stack.toml where it exists, or standard]
     #[arg(long, value_name = "NAME|FILE")]
     pub stack: Option<String>,
+    /// Add the agent `embedding`, which computes embeddings with all-minilm:22m, to the stack
+    #[arg(long)]
+    pub embedding: bool,
     /// Context of each agent in tokens, and no less: agents that do not fit with it are left out
     /// [default: those of the stack, where they fit]
     #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
@@ -197,6 +200,7 @@ impl Team {
     pub fn request(&self) -> TeamRequest {
         TeamRequest {
             stack: self.stack.clone(),
+            embedding: self.embedding,
             context: self.context.map(Tokens),
             slots: self.slots.clone(),
             sharing: self.sharing.into(),

@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use harmonic_engine::{
-    AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, Health,
-    ReslotError,
+    AgentSlots, Capabilities, Drained, EmbeddingRun, Engine, EngineError, EngineStatus, Generation,
+    Health, ReslotError,
 };
 use harmonic_events::TeamEvent;
-use harmonic_types::{AgentName, Rejection, Request, Tokens};
+use harmonic_types::{AgentName, EmbeddingRequest, Rejection, Request, Tokens};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -240,9 +240,14 @@ fn reason(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-impl Engine for Supervised {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
-        let agent = request.agent.clone();
+impl Supervised {
+    /// The result of `call` on the engine that serves, whose death becomes a refusal with a retry
+    /// delay.
+    fn submit_to<T: Send + 'static>(
+        &self,
+        agent: AgentName,
+        call: impl FnOnce(&dyn Engine) -> BoxFuture<'static, Result<T, Rejection>>,
+    ) -> BoxFuture<'static, Result<T, Rejection>> {
         let Some(engine) = self.serving() else {
             let refused = self.current.refusal(&agent).unwrap_or(Rejection::Restarting {
                 agent,
@@ -251,7 +256,7 @@ impl Engine for Supervised {
             });
             return ready(Err(refused)).boxed();
         };
-        let submitted = engine.submit(request);
+        let submitted = call(&*engine);
         // A queued request must not keep a dead engine alive.
         drop(engine);
         let current = Arc::downgrade(&self.current);
@@ -275,6 +280,19 @@ impl Engine for Supervised {
             }
         }
         .boxed()
+    }
+}
+
+impl Engine for Supervised {
+    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
+        self.submit_to(request.agent.clone(), |engine| engine.submit(request))
+    }
+
+    fn embed(
+        &self,
+        request: EmbeddingRequest,
+    ) -> BoxFuture<'static, Result<EmbeddingRun, Rejection>> {
+        self.submit_to(request.agent.clone(), |engine| engine.embed(request))
     }
 
     fn check(&self, request: &Request) -> Result<(), Rejection> {

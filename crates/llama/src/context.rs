@@ -63,7 +63,7 @@ pub(crate) fn most_outputs(setup: &LlamaSetup) -> u32 {
 fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
     let cells = u32::try_from(setup.kv_tokens)
         .map_err(|_| format!("{} KV tokens are more than llama.cpp can count", setup.kv_tokens))?;
-    let threads = i32::try_from(setup.threads.max(1)).unwrap_or(i32::MAX);
+    let threads = threads(setup.threads);
     let kv_type = cache_type(setup.kv_type);
     let mut params = LlamaContextParams::default()
         .with_n_ctx(NonZeroU32::new(cells))
@@ -74,17 +74,33 @@ fn params(setup: &LlamaSetup) -> Result<LlamaContextParams, String> {
         .with_n_threads_batch(threads)
         .with_type_k(kv_type)
         .with_type_v(kv_type)
-        .with_flash_attention_policy(match setup.attention {
-            // llama.cpp disables it on devices without a kernel for it.
-            Attention::Flash => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
-            Attention::Plain => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
-        })
+        .with_flash_attention_policy(flash_attention(setup.attention))
         .with_kv_unified(setup.kv_layout == KvLayout::Unified)
         // Window layers keep only their window, which suffices for exact snapshots.
         .with_swa_full(false)
         .with_no_perf(true);
     raw(&mut params).n_outputs_max = most_outputs(setup);
     Ok(params)
+}
+
+/// A number of threads as llama.cpp takes it.
+pub(crate) fn threads(threads: u32) -> i32 {
+    i32::try_from(threads.max(1)).unwrap_or(i32::MAX)
+}
+
+pub(crate) fn kv_cache_type(kv_type: KvType) -> KvCacheType {
+    match kv_type {
+        KvType::F16 => KvCacheType::F16,
+        KvType::Q8_0 => KvCacheType::Q8_0,
+    }
+}
+
+pub(crate) fn flash_attention(attention: Attention) -> sys::llama_flash_attn_type {
+    match attention {
+        // llama.cpp disables it on devices without a kernel for it.
+        Attention::Flash => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
+        Attention::Plain => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }
 }
 
 /// The wrapped C struct of `params`: llama-cpp-2 0.1.160 has no setter for `n_outputs_max`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use harmonic_engine::clock::WallClock;
 use harmonic_engine::{EngineError, Identity, Local, LocalConfig};
-use harmonic_types::{Attention, KvLayout, KvType, LlamaSpec};
+use harmonic_types::{Attention, KvLayout, KvType, LlamaSpec, LocalSpec};
 
 use crate::machine::LlamaMachine;
 use crate::model::Model;
@@ -41,13 +41,9 @@ impl LlamaSetup {
     /// [`EngineError::Setup`] if the plan names no file.
     pub fn of(llama: &LlamaSpec, config: &LocalConfig) -> Result<Self, EngineError> {
         let LlamaSpec { local, attention } = llama;
-        let path = local.path.clone().ok_or_else(|| EngineError::Setup {
-            id: config.id.clone(),
-            reason: format!("the plan names no file for {}: pull it and plan again", config.model),
-        })?;
         Ok(Self {
             id: config.id.clone(),
-            path,
+            path: path(local, config)?,
             threads: local.threads,
             sequences: config.sequences,
             kv_tokens: local.kv_tokens,
@@ -59,18 +55,33 @@ impl LlamaSetup {
     }
 }
 
+/// The file of a planned engine.
+///
+/// # Errors
+/// [`EngineError::Setup`] if the plan names none.
+pub(crate) fn path(local: &LocalSpec, config: &LocalConfig) -> Result<PathBuf, EngineError> {
+    local.path.clone().ok_or_else(|| EngineError::Setup {
+        id: config.id.clone(),
+        reason: format!("the plan names no file for {}: pull it and plan again", config.model),
+    })
+}
+
+/// `planned` with this build, and the cache of the context instead of the planned one.
+pub(crate) fn identity(planned: Identity, cache: Option<(KvLayout, KvType)>) -> Identity {
+    Identity {
+        build: Some(BUILD.to_owned()),
+        kv_layout: cache.map(|(layout, _)| layout),
+        kv_type: cache.map(|(_, kv_type)| kv_type),
+        ..planned
+    }
+}
+
 /// Loads the model and starts its engine. Blocks until ready.
 ///
 /// # Errors
 /// [`EngineError`] if the file cannot be loaded or the context cannot be created.
 pub fn spawn(setup: LlamaSetup, mut config: LocalConfig) -> Result<Local, EngineError> {
-    config.identity = Identity {
-        build: Some(BUILD.to_owned()),
-        // Actual values of the context, rather than the planned ones.
-        kv_layout: Some(setup.kv_layout),
-        kv_type: Some(setup.kv_type),
-        ..config.identity
-    };
+    config.identity = identity(config.identity, Some((setup.kv_layout, setup.kv_type)));
     let model = Model::load(&setup.path)?;
     let vocabulary = Arc::new(model.clone());
     Local::spawn(config, vocabulary, move |thread| {

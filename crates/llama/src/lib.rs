@@ -1,4 +1,4 @@
-//! llama.cpp as a [`harmonic_engine::Machine`].
+//! llama.cpp as a [`harmonic_engine::Machine`] and as a [`harmonic_engine::Encoder`].
 //!
 //! Owns: all calls of llama.cpp: loading, vocabulary, context, logs, quantisation, and the
 //! divergence of a quantised model from the original. One of two places with `unsafe`.
@@ -12,6 +12,7 @@ mod backend;
 mod cells;
 mod context;
 mod divergence;
+mod encoder;
 mod engine;
 mod log;
 mod machine;
@@ -21,6 +22,7 @@ mod quantize;
 mod version;
 
 pub use divergence::{DivergenceError, divergence, kv_divergence};
+pub use encoder::{EncoderSetup, LlamaEncoder, spawn_embedder};
 pub use engine::{LlamaSetup, spawn};
 pub use machine::LlamaMachine;
 pub use model::Model;

@@ -10,7 +10,7 @@ use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 use llama_cpp_2::token_type::LlamaTokenAttr;
-use llama_cpp_2::vocab::{LlamaVocab, VocabType};
+use llama_cpp_2::vocab::LlamaVocab;
 use llama_cpp_sys_2 as sys;
 
 use crate::backend::backend;
@@ -68,6 +68,16 @@ impl Model {
         Bytes(self.llama.size())
     }
 
+    /// Logits of an output, one per token of the vocabulary.
+    pub(crate) fn logits(&self) -> u64 {
+        self.llama.vocab().n_tokens().cast_unsigned().into()
+    }
+
+    /// Dimensions of an embedding.
+    pub(crate) fn embedding_length(&self) -> u64 {
+        u64::try_from(self.llama.n_embd()).unwrap_or(0)
+    }
+
     /// Whether every layer keeps every token, by llama.cpp's own properties of the model, so that
     /// sequences can be trimmed.
     pub(crate) fn supports_partial_removal(&self) -> bool {
@@ -76,15 +86,26 @@ impl Model {
 
     /// Size of the sliding window; 0 if no layer has one. llama-cpp-2 0.1.160 has no getter for it.
     fn window(&self) -> i32 {
+        // SAFETY: the pointer is that of a model that lives as long as `self`; the call only reads.
+        unsafe { sys::llama_model_n_swa(self.raw()) }
+    }
+
+    /// Kind of the vocabulary. That of llama-cpp-2 0.1.160 panics on all kinds but two.
+    fn vocabulary_kind(&self) -> sys::llama_vocab_type {
+        // SAFETY: as above, and every model has a vocabulary, which lives as long as it.
+        unsafe { sys::llama_vocab_type(sys::llama_model_get_vocab(self.raw())) }
+    }
+
+    /// The model as llama.cpp knows it; valid as long as `self`.
+    fn raw(&self) -> *const sys::llama_model {
         const {
             assert!(size_of::<LlamaModel>() == size_of::<*const sys::llama_model>());
             assert!(align_of::<LlamaModel>() == align_of::<*const sys::llama_model>());
         }
         let model: *const LlamaModel = &raw const *self.llama;
         // SAFETY: `LlamaModel` is `repr(transparent)` over a non-null pointer to a `llama_model`,
-        // in the version that the workspace pins, so its bytes are that pointer. The model lives as
-        // long as `self.llama`, and the call only reads it.
-        unsafe { sys::llama_model_n_swa(*model.cast::<*const sys::llama_model>()) }
+        // in the version that the workspace pins, so its bytes are that pointer.
+        unsafe { *model.cast::<*const sys::llama_model>() }
     }
 
     /// Tokenises `text` with llama.cpp's own tokenizer, recognising control tokens. Adds the start
@@ -143,9 +164,9 @@ impl Vocabulary for Model {
         let vocabulary = self.llama.vocab();
         // Token kinds that plain text never produces: control tokens are recognised only on
         // request, and in BPE vocabularies a byte token such as `<0x41>` only under its name.
-        let never = match vocabulary.vocab_type() {
-            VocabType::SPM => [Control, Unknown].as_slice(),
-            VocabType::BPE => [Control, Unknown, Byte].as_slice(),
+        let never = match self.vocabulary_kind() {
+            sys::LLAMA_VOCAB_TYPE_SPM => [Control, Unknown].as_slice(),
+            sys::LLAMA_VOCAB_TYPE_BPE => [Control, Unknown, Byte].as_slice(),
             // Other types normalise text or merge unknown text into one token.
             _ => return None,
         };
@@ -202,9 +223,13 @@ impl Vocabulary for Model {
         let vocabulary = self.llama.vocab();
         let ends = vocabulary.tokenize(b"", true, false);
         let token = |token: &LlamaToken| Token(token.0);
+        // WordPiece adds both, whatever the file says.
+        let word_piece = self.vocabulary_kind() == sys::LLAMA_VOCAB_TYPE_WPM;
+        let adds_start = vocabulary.should_add_bos() || word_piece;
+        let adds_end = vocabulary.should_add_eos() || word_piece;
         Ends {
-            start: ends.first().filter(|_| vocabulary.should_add_bos()).map(token),
-            end: ends.last().filter(|_| vocabulary.should_add_eos()).map(token),
+            start: ends.first().filter(|_| adds_start).map(token),
+            end: ends.last().filter(|_| adds_end).map(token),
         }
     }
 

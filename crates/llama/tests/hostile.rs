@@ -5,6 +5,7 @@
 //! A child prints the name of each file before running it; if it dies, the last one is at fault and
 //! another child runs the rest.
 
+mod embed;
 mod run;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
+use harmonic_engine::Token;
+use harmonic_engine::chat::Vocabulary as _;
+use harmonic_llama::Model;
+use harmonic_models::ModelFiles;
 use harmonic_models::gguf::{GgufBuilder, Header, Metadata, Value, shape};
 use harmonic_models::synthetic::{StateSpace, SyntheticModel, TokenKind, Vocabulary};
 
@@ -101,7 +106,7 @@ fn mutants(name: &str, file: &GgufBuilder) -> BTreeMap<String, GgufBuilder> {
     let dull = |key: &str| {
         key == "general.name"
             || key == "tokenizer.chat_template"
-            || (key.starts_with("tokenizer.") && !matches!(name, "llama" | "spm"))
+            || (key.starts_with("tokenizer.") && !matches!(name, "llama" | "spm" | "bert"))
     };
     for (key, value) in header.metadata.iter().filter(|(key, _)| !dull(key)) {
         for value in instead(value) {
@@ -216,6 +221,7 @@ fn deadly(folder: &Path) -> Vec<String> {
 fn accepted_files_never_end_the_process() {
     let model = SyntheticModel { layers: 4, ..SyntheticModel::tiny() };
     let spm = SyntheticModel { vocabulary: Vocabulary::spm(), ..SyntheticModel::tiny() };
+    let encoder = SyntheticModel { vocabulary: Vocabulary::word_piece(), ..SyntheticModel::tiny() };
     let models = [
         ("llama", SyntheticModel::tiny().llama()),
         ("spm", spm.llama()),
@@ -224,6 +230,9 @@ fn accepted_files_never_end_the_process() {
         ("falcon", model.falcon_h1(STATE)),
         ("granite", model.granite_hybrid(STATE, |layer| layer == 1)),
         ("qwen", model.qwen35(STATE)),
+        ("bert", encoder.bert(1)),
+        ("nomic", encoder.nomic_bert(2)),
+        ("embedding llama", SyntheticModel::tiny().llama().number(".pooling_type", 3)),
     ];
     let folder = tempfile::tempdir().expect("a folder");
     let mut files: BTreeMap<String, GgufBuilder> = by_hand();
@@ -244,6 +253,24 @@ fn accepted_files_never_end_the_process() {
     assert_eq!(deadly(folder.path()), Vec::<String>::new(), "{passed} of {all} passed");
 }
 
+/// A token of a model that generates text, or vectors of one that computes embeddings.
+fn answer(file: &Path) -> Result<(), String> {
+    let shape = ModelFiles::open(file).and_then(|files| files.shape());
+    if shape.map_err(|error| error.to_string())?.pooling.is_none() {
+        return run::run(file).map(|_| ());
+    }
+    let model = Model::load(file).map_err(|error| error.to_string())?;
+    let text = model.tokenize("héllo 123");
+    let ends = model.ends();
+    let tokens: Vec<Token> = ends.start.into_iter().chain(text).chain(ends.end).collect();
+    let known = |token: &Token| u32::try_from(token.0).is_ok_and(|id| id < model.size());
+    if tokens.is_empty() || !tokens.iter().all(known) {
+        return Err("the text has no tokens of the vocabulary".to_owned());
+    }
+    drop(model);
+    embed::embed(file, &[&tokens, &tokens]).map(|_| ())
+}
+
 #[test]
 #[ignore = "run by the other test in a separate process"]
 #[expect(clippy::disallowed_methods, reason = "input from the other test")]
@@ -256,7 +283,7 @@ fn the_child() {
         let name = file.file_name().expect("a name").to_string_lossy();
         println!("\nfile {name}");
         std::io::stdout().flush().expect("the other test reads");
-        let answer = run::run(&file).map(|_| ());
+        let answer = answer(&file);
         assert!(!name.ends_with("_as_it_is") || answer.is_ok(), "{name}: {answer:?}");
     }
 }

@@ -14,15 +14,22 @@ use crate::source::Source;
 use crate::store::Record;
 
 /// Names of all entries, in the order of [`entries()`].
-pub const CATALOG_NAMES: [&str; 6] =
-    ["qwen3:4b", "qwen3:8b", "qwen3:14b", "qwen3:30b-a3b", "smollm2:135m", "gemma3:270m"];
+pub const CATALOG_NAMES: [&str; 7] = [
+    "qwen3:4b",
+    "qwen3:8b",
+    "qwen3:14b",
+    "qwen3:30b-a3b",
+    "smollm2:135m",
+    "gemma3:270m",
+    "all-minilm:22m",
+];
 
 /// A source with known facts about its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// The source.
     pub source: Source,
-    /// sha256 in lower-case hex; `None` if unknown.
+    /// sha256 in lower-case hex, of what a checkpoint becomes; `None` if unknown.
     pub sha256: Option<&'static str>,
     /// Size of the GGUF file; `None` if unknown.
     pub size: Option<Bytes>,

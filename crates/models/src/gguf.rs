@@ -114,6 +114,19 @@ impl Header {
         self.metadata.get(KEY).ok_or_else(|| GgufError::missing(KEY))?.as_str(KEY)
     }
 
+    /// Whether an embedding model says by its tags, which come from its model card, that its vectors
+    /// can be shortened (Matryoshka representation learning).
+    pub fn is_matryoshka(&self) -> bool {
+        let says = |tag: &Value| match tag {
+            Value::Text(tag) => tag.to_ascii_lowercase().contains("matryoshka"),
+            _ => false,
+        };
+        match self.metadata.get("general.tags") {
+            Some(Value::Array { elements, .. }) => elements.iter().any(says),
+            _ => false,
+        }
+    }
+
     /// The Jinja chat template; `None` for a base model.
     pub fn chat_template(&self) -> Option<&str> {
         self.metadata

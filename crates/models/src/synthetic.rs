@@ -8,6 +8,7 @@
 //!
 //! Not used outside of tests and benchmarks.
 
+mod encoder;
 mod llama;
 mod recurrent;
 mod vocabulary;

@@ -80,6 +80,7 @@ fn model(index: u32) -> PlannedModel {
             parameters_active: weights,
             experts: None,
             tied_embedding: None,
+            pooling: None,
             weights_bytes: Bytes(weights),
             format: "Q4_K".to_owned(),
             provenance: Provenance::Declared,

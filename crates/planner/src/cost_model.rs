@@ -15,6 +15,8 @@
 //! are computed with the cheaper of the two; where streams allow the same grants, the engine uses
 //! streams (`layout.rs`).
 //!
+//! **Embeddings** have a rule of their own (`embedding.rs`).
+//!
 //! **The paper's rule** (§5.3) counts only base weights and KV per slot, independent of the context
 //! and of the number of slots that can be in use at once.
 //!
@@ -29,6 +31,7 @@ use harmonic_types::{
 
 use crate::attention::{MAX_PLAIN_CELLS, plain_is_faster};
 use crate::compute::{compute, work};
+use crate::embedding;
 use crate::footprint::Footprint;
 use crate::input::{PaperFigures, PlannedModel};
 use crate::weights::{has_amx, weights};
@@ -144,6 +147,11 @@ impl<'a> CostModel<'a> {
         }
     }
 
+    /// Whether the engine computes embeddings: it retains nothing between batches.
+    pub(crate) fn computes_embeddings(&self) -> bool {
+        self.shape.pooling.is_some()
+    }
+
     /// Whether the exact rule applies.
     pub(crate) fn is_exact(&self) -> bool {
         self.paper.is_none()
@@ -152,8 +160,8 @@ impl<'a> CostModel<'a> {
     /// Bytes of a snapshot of this many tokens.
     pub(crate) fn snapshot(&self, prefix: Tokens) -> Bytes {
         match self.paper {
-            Some(_) => Bytes::ZERO,
-            None => self.kv.read(prefix),
+            None if !self.computes_embeddings() => self.kv.read(prefix),
+            _ => Bytes::ZERO,
         }
     }
 
@@ -166,6 +174,8 @@ impl<'a> CostModel<'a> {
     pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
         if let Some(paper) = self.paper {
             paper.kv(slots.into())
+        } else if self.computes_embeddings() {
+            Bytes::ZERO
         } else {
             let cells = self.kv.cache(CacheShape {
                 layout: KvLayout::Streams,
@@ -180,6 +190,14 @@ impl<'a> CostModel<'a> {
 
     /// Footprint of an engine with these slots, without prefixes.
     pub fn engine(&self, slots: &SlotsByContext) -> Footprint {
+        if self.computes_embeddings() {
+            return embedding::footprint(
+                self.shape,
+                &self.kv,
+                weights(self.shape, self.amx),
+                slots,
+            );
+        }
         let all: u64 = slots.values().sum();
         let streams = self.engine_in(KvLayout::Streams, slots);
         let unified = self.engine_in(KvLayout::Unified, slots);
@@ -237,7 +255,7 @@ fn mean_context(slots: &SlotsByContext) -> u64 {
     u64::try_from(cells.sum::<u128>() / u128::from(all.max(1))).unwrap_or(u64::MAX)
 }
 
-fn largest_context(slots: &SlotsByContext) -> u64 {
+pub(crate) fn largest_context(slots: &SlotsByContext) -> u64 {
     slots.last_key_value().map_or(0, |(context, _)| *context)
 }
 

@@ -15,8 +15,8 @@ use crate::cost_model::CostModel;
 use crate::demand::Demand;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
-use crate::plan::Agent;
-use crate::threads::partition;
+use crate::plan::{Agent, embeds};
+use crate::threads::{ThreadDemand, of_engines};
 use crate::tuned::best_config;
 
 mod agent;
@@ -66,12 +66,15 @@ impl Draft<'_> {
             let config = tuned.iter().find(|config| config.model == model)?;
             config.threads
         };
-        let wanted_threads: Vec<Option<u32>> = named
+        let wanted: Vec<ThreadDemand> = named
             .iter()
             .flatten()
-            .map(|engine| Some(threads_of(&engine.model.name)?.engine))
+            .map(|engine| ThreadDemand {
+                most: threads_of(&engine.model.name).map(|threads| threads.engine),
+                computes_embeddings: embeds(engine.model),
+            })
             .collect();
-        let threads = partition(self.hardware.cpu_threads(), &wanted_threads);
+        let threads = of_engines(self.hardware.cpu_threads(), &wanted);
         let engines: Vec<EnginePlan> = named
             .iter()
             .flatten()
@@ -170,6 +173,7 @@ impl Draft<'_> {
             kv_layout: footprint.layout,
             kv_type: cost.kv_type(),
             kv_tokens: footprint.kv_tokens,
+            pooling: model.shape.pooling,
         };
         match self.options.engine_kind {
             EngineKind::Llama => {

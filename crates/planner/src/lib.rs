@@ -18,6 +18,7 @@ mod concurrency;
 pub mod cost_model;
 pub mod demand;
 mod document;
+mod embedding;
 pub mod error;
 pub mod footprint;
 pub mod input;

@@ -39,7 +39,8 @@ pub fn plan(
         .first()
         .ok_or_else(|| PlanError::NoDevice { profile: hardware.profile.clone() })?;
     let agents = by_priority(stack, models)?;
-    let parallelism = parallelism(hardware, agents.iter().map(|agent| agent.model), curves);
+    let generating = agents.iter().map(|agent| agent.model).filter(|model| !embeds(model));
+    let parallelism = parallelism(hardware, generating, curves);
     let in_flight = parallelism.max_in_flight.sequences;
 
     let (engines, of_agent) = engines(&agents, options.sharing);
@@ -72,9 +73,11 @@ fn engine_options<'a>(
     };
     let cost = with(options.kv_type.unwrap_or_default())?;
     let config = best_config(hardware, engine.model, &options.tuned);
-    let layout = preferred_layout(config, &cost);
+    // Embeddings have one layout, and retain no cache.
+    let generates = !cost.computes_embeddings();
+    let layout = preferred_layout(config, &cost).filter(|_| generates);
     let quantised = match faithful_kv(options, config) {
-        Some(_) if cost.is_exact() => Some(with(KvType::Q8_0)?),
+        Some(_) if cost.is_exact() && generates => Some(with(KvType::Q8_0)?),
         _ => None,
     };
     Ok(EngineOptions { cost, quantised, layout })
@@ -101,12 +104,21 @@ fn demands(
             tier: agent.spec.tier,
             target,
             floor: floor(quota),
-            min_context: aligned(agent.spec.least_context().0.max(1).into()).min(context),
+            min_context: min_context(agent, context),
             context,
             prefix: prefix_tokens(&agent.spec.system),
         }
     })
     .collect()
+}
+
+/// Least context of an agent in cells, of which `context` are wanted.
+fn min_context(agent: &Agent<'_>, context: u64) -> u64 {
+    // A smaller one of an embedding model would save next to nothing.
+    if embeds(agent.model) {
+        return context;
+    }
+    aligned(agent.spec.least_context().0.max(1).into()).min(context)
 }
 
 /// Cost model of an engine for `model`, whose first agent is `agent`.
@@ -188,7 +200,14 @@ pub(crate) fn max_context(spec: &AgentSpec, shape: &ModelShape) -> u64 {
         0 => u32::MAX, // not stated
         tokens => tokens,
     };
-    aligned(spec.context.0.clamp(1, trained).into())
+    let context = spec.context.0.clamp(1, trained).into();
+    // Without cells to round up to, and an encoder has positions up to `trained` only.
+    if shape.pooling.is_some() { context } else { aligned(context) }
+}
+
+/// Whether `model` computes embeddings.
+pub(crate) fn embeds(model: &PlannedModel) -> bool {
+    model.shape.pooling.is_some()
 }
 
 /// The error, if no agent fits.

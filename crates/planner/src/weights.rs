@@ -47,6 +47,7 @@ mod tests {
             weights_bytes: Bytes(100),
             format: format.to_owned(),
             tied_embedding: Some(tied),
+            pooling: None,
             provenance: Provenance::Declared,
         }
     }

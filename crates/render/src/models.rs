@@ -4,7 +4,7 @@ use harmonic_app::models::{Inventory, KnownModel, Removed};
 use harmonic_layout::{Column, Table, Width, beside};
 use harmonic_models::{Cache, CatalogEntry, FoundModel, StoredModel};
 use harmonic_perfmodel::KvCost;
-use harmonic_types::{Bytes, KvType, ModelShape, RecurrentState, Tokens};
+use harmonic_types::{Bytes, KvType, ModelShape, Pooling, RecurrentState, Tokens};
 use serde_json::{Value, json};
 
 /// Context lengths, in tokens, for which `show` computes the KV cache.
@@ -202,10 +202,21 @@ fn shape(shape: &ModelShape, size: Option<Bytes>, width: Width) -> String {
     if let Some(window) = window {
         lines.push(("window", format!("{window} tokens in some layers")));
     }
+    if let Some(pooling) = shape.pooling {
+        let pooled = match pooling {
+            Pooling::Mean => "the mean of all tokens",
+            Pooling::Cls => "that of the first token",
+            Pooling::Last => "that of the last token",
+        };
+        lines.push(("embeddings", format!("{} dimensions, {pooled}", shape.embedding_length)));
+    }
     let lines = lines.iter().flat_map(|(name, value)| {
         beside(&format!("{name:<LABEL$}"), &" ".repeat(LABEL), value, width)
     });
     let mut text: Vec<String> = lines.collect();
+    if shape.pooling.is_some() {
+        return text.join("\n");
+    }
     let row = |context: u32| {
         let kv = |kv_type| {
             let held = KvCost::of(shape, kv_type).read(Tokens(context));

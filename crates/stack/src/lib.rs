@@ -15,6 +15,7 @@
 
 mod builtin;
 mod document;
+mod embedding;
 mod error;
 mod handoff;
 mod load;
@@ -25,6 +26,7 @@ mod sampling;
 mod schema;
 
 pub use builtin::{builtin, builtin_agents, builtin_names};
+pub use embedding::with_embedding;
 pub use error::StackError;
 pub use load::{load, model_position, parse, resolve};
 pub use position::Position;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::KvType;
+use crate::model::{KvType, Pooling};
 use crate::stack::AgentName;
 use crate::units::{Bytes, Tokens};
 
@@ -186,6 +186,9 @@ pub struct LocalSpec {
     pub kv_layout: KvLayout,
     /// Element type of the KV cache.
     pub kv_type: KvType,
-    /// Total cells of the KV cache.
+    /// Total cells of the KV cache; 0 for an encoder.
     pub kv_tokens: u64,
+    /// Pooling of an engine that computes embeddings; `None` for one that generates text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
 }

@@ -13,6 +13,7 @@
 pub mod bench;
 pub mod conversation;
 pub mod curve;
+pub mod embedding;
 pub mod energy;
 pub mod engine_plan;
 pub mod finding;
@@ -40,6 +41,7 @@ pub use bench::{
 };
 pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
 pub use curve::{Curve, CurveKey, CurvePoint};
+pub use embedding::{EmbeddingInput, EmbeddingRequest};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{
     Attention, EngineKind, EnginePlan, EngineSpec, KvLayout, LlamaSpec, LocalSpec,
@@ -48,7 +50,7 @@ pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
 pub use load::{LoadCounters, LoadFigures, LoadMeter};
-pub use model::{KvType, LayerKv, ModelFile, ModelShape, RecurrentState, TiedEmbedding};
+pub use model::{KvType, LayerKv, ModelFile, ModelShape, Pooling, RecurrentState, TiedEmbedding};
 pub use plan::{
     AgentPlan, AgentStatus, BudgetRule, LedgerItem, LedgerLine, Plan, PlanCurve, PlanHardware,
     PlanTuned, Sharing,

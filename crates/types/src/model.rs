@@ -78,6 +78,18 @@ impl RecurrentState {
     }
 }
 
+/// How an embedding model makes one vector of the vectors of its tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// That of the first token (`[CLS]`).
+    Cls,
+    /// That of the last token.
+    Last,
+}
+
 /// Shape of a model, from its GGUF header or the catalog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelShape {
@@ -113,8 +125,20 @@ pub struct ModelShape {
     /// The embedding, if it is also the output matrix.
     #[serde(default)]
     pub tied_embedding: Option<TiedEmbedding>,
+    /// Pooling of an embedding model; `None` for a model that generates text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
     /// Source of these figures.
     pub provenance: Provenance,
+}
+
+impl ModelShape {
+    /// Whether it is an encoder: an embedding model without a KV cache, which computes every input
+    /// as a whole.
+    pub fn is_encoder(&self) -> bool {
+        let uncached = self.layers.iter().all(|layer| layer.kv_heads == 0);
+        self.pooling.is_some() && uncached && self.recurrent.is_none()
+    }
 }
 
 /// A model file on this machine's disk.

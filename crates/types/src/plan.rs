@@ -203,4 +203,15 @@ pub struct Plan {
 impl Plan {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.plan/2";
+
+    /// The engine of `agent`; `None` when it is skipped.
+    pub fn engine_of(&self, agent: &AgentPlan) -> Option<&EnginePlan> {
+        self.engines.iter().find(|engine| agent.engine.as_ref() == Some(&engine.id))
+    }
+
+    /// The placed agents that generate text; the others compute embeddings.
+    pub fn generating(&self) -> impl Iterator<Item = &AgentPlan> {
+        let generates = |engine: &EnginePlan| engine.local().pooling.is_none();
+        self.agents.iter().filter(move |agent| self.engine_of(agent).is_some_and(generates))
+    }
 }

@@ -104,6 +104,21 @@ pub enum Rejection {
         /// Way to a context that holds the prompt.
         larger: LargerContext,
     },
+    /// An input for an embedding that does not fit the context (400).
+    #[error(
+        "input {index} has {tokens} tokens, but the context of {agent} has {context}: split the \
+         input, or use an agent with a larger context"
+    )]
+    InputTooLong {
+        /// The agent.
+        agent: AgentName,
+        /// Position of the input in the request, from 0.
+        index: usize,
+        /// Tokens of the input, start and end tokens included.
+        tokens: Tokens,
+        /// The agent's context.
+        context: Tokens,
+    },
     /// Invalid request (400).
     #[error("{message}")]
     Invalid {

@@ -8,7 +8,7 @@ use bytes::BytesMut;
 use harmonic_api::openai::{completions, responses};
 use harmonic_api::{
     ResponseEncoder, ParsedRequest, WireError, ErrorClass, Finish, CollectedAnswer, ResponseMeta, ValidationError, anthropic,
-    decode_embed, decode_embeddings, ollama, openai, read,
+    ollama, openai, parse_embed, parse_embeddings, parse_older_embed, read,
 };
 use harmonic_types::{Event, RequestId, Usage};
 use libfuzzer_sys::fuzz_target;
@@ -58,8 +58,9 @@ fuzz_target!(|body: &[u8]| {
     answer(ollama::parse_generate(body, &meta));
     answer(anthropic::parse(body, &meta));
     let _ = read(body).and_then(anthropic::decode_count);
-    let _ = read(body).and_then(decode_embed);
-    let _ = read(body).and_then(decode_embeddings);
+    let _ = parse_embed(body);
+    let _ = parse_older_embed(body);
+    let _ = parse_embeddings(body);
     let _ = read::<ollama::ShowBody>(body);
     let _ = read::<ollama::PullBody>(body);
 });

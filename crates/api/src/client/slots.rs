@@ -17,8 +17,25 @@ pub struct EngineSlots {
     /// What the engine runs.
     #[serde(flatten)]
     pub identity: EngineIdentity,
+    /// What the engine can do.
+    #[serde(default)]
+    pub capabilities: EngineCapabilities,
     /// Agents in the order of the plan.
     pub agents: Vec<AgentSlots>,
+}
+
+/// Capabilities of an engine, as far as clients differ by them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EngineCapabilities {
+    /// Whether it generates text; otherwise it computes embeddings.
+    pub generation: bool,
+}
+
+impl Default for EngineCapabilities {
+    fn default() -> Self {
+        Self { generation: true }
+    }
 }
 
 /// Model and build that an engine runs, as reported by it; `None` if unknown.

@@ -105,7 +105,10 @@ pub(super) fn decode_generate_naming(
 
 /// Validates `keep_alive`, which has no effect: the plan determines what is loaded. 0 with nothing
 /// to answer means unloading, which is refused.
-fn keep_alive(keep_alive: Option<&Value>, is_empty_value: bool) -> Result<(), ValidationError> {
+pub(crate) fn keep_alive(
+    keep_alive: Option<&Value>,
+    is_empty_value: bool,
+) -> Result<(), ValidationError> {
     let seconds = match keep_alive {
         None | Some(Value::Null) => None,
         Some(Value::Number(seconds)) => seconds.as_f64(),

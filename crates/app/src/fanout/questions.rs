@@ -20,14 +20,13 @@ const QUESTIONS: [(&str, &str); 9] = [
 /// Question for an agent of the user.
 const DEFAULT: &str = "In two sentences: what can you do for me?";
 
-/// One question for each agent of `plan` that has an engine.
+/// One question for each agent of `plan` that can answer.
 pub fn of(plan: &Plan) -> Vec<(AgentName, String)> {
-    let placed = plan.agents.iter().filter(|agent| agent.engine.is_some());
     let question = |name: &AgentName| {
         QUESTIONS
             .iter()
             .find(|(known, _)| *known == name.0)
             .map_or(DEFAULT, |(_, question)| question)
     };
-    placed.map(|agent| (agent.name.clone(), question(&agent.name).to_owned())).collect()
+    plan.generating().map(|agent| (agent.name.clone(), question(&agent.name).to_owned())).collect()
 }

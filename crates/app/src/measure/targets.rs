@@ -2,7 +2,7 @@
 //!
 //! Invariants: a load does not mix engines, because the throughput of two engines that share a
 //! machine is a curve of neither; only a load on the whole team does, and gives each agent requests
-//! in proportion to its slots.
+//! in proportion to its slots. Agents that compute embeddings take no part.
 
 use harmonic_api::{Client, ClientError, EngineSlots};
 use harmonic_bench::{Load, TargetDialect};
@@ -27,7 +27,7 @@ pub struct BenchTarget {
 pub fn of_plan(plan: &Plan, wanted: &[AgentName]) -> Result<Vec<BenchTarget>> {
     let engines = plan.engines.iter().map(|engine| {
         let of_engine = |name: &AgentName| engine.agents.contains(name);
-        let agents = plan.agents.iter().filter(|agent| of_engine(&agent.name));
+        let agents = plan.generating().filter(|agent| of_engine(&agent.name));
         (engine.model.clone(), agents.map(|agent| (agent.name.clone(), agent.slots)).collect())
     });
     select(engines.collect(), wanted)
@@ -63,7 +63,8 @@ pub async fn of_server(
 }
 
 fn of_engine(engine: EngineSlots) -> (String, Vec<(AgentName, u32)>) {
-    let agents = engine.agents.into_iter().map(|agent| (AgentName(agent.agent), agent.slots));
+    let agents = engine.agents.into_iter().filter(|_| engine.capabilities.generation);
+    let agents = agents.map(|agent| (AgentName(agent.agent), agent.slots));
     (engine.model, agents.collect())
 }
 

@@ -103,6 +103,13 @@ impl LocalConfig {
         }
     }
 
+    /// Tokens of a batch of an engine that computes embeddings: an input is computed as a whole, so
+    /// at least those of the largest context.
+    pub fn embedding_batch_tokens(&self) -> u32 {
+        let contexts = self.agents.iter().map(|agent| agent.context.0);
+        contexts.chain([Self::BATCH_TOKENS]).max().unwrap_or(Self::BATCH_TOKENS)
+    }
+
     /// Scheduler configuration for a machine with or without partial removal.
     pub fn scheduler(&self, partial_removal: bool) -> SchedulerConfig {
         let scheduled = |agent: &ServedAgent| ScheduledAgent {

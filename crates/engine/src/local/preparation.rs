@@ -15,9 +15,9 @@ use crate::chat::{Budget, Rendered};
 use crate::workers::{CancelFlag, Full, Panicked};
 
 /// Largest prompt that counts as small, in bytes: tokenising it takes about 50 ms.
-pub(super) const SMALL_BYTES: usize = 256 * 1024;
+pub(crate) const SMALL_BYTES: usize = 256 * 1024;
 /// Limit on queued bytes of prompts, for small and for large ones each.
-pub(super) const WAITING_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Retry delay while too many prompts are queued.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 /// Longest prompt whose tokens are counted, in contexts of its agent.

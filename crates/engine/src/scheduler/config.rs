@@ -88,7 +88,7 @@ impl SchedulerConfig {
     }
 
     /// Admission part.
-    pub(super) fn admission(&self) -> AdmissionConfig {
+    pub(crate) fn admission(&self) -> AdmissionConfig {
         let agent = |agent: &ScheduledAgent| AgentConfig {
             name: agent.name.clone(),
             tier: agent.tier,

@@ -21,6 +21,7 @@ pub fn spark() -> CostModel {
         parameters_active: 4_000_000_000,
         experts: None,
         tied_embedding: None,
+        pooling: None,
         weights_bytes: Bytes(2_497_280_256),
         format: "Q4_K".to_owned(),
         provenance: Provenance::Declared,

@@ -96,7 +96,7 @@ impl Engine for Stub {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { exact_counts: true, ignore_eos: true, ..Capabilities::default() }
+        Capabilities { exact_counts: true, ignore_eos: true, ..Capabilities::TEXT }
     }
 
     fn count_tokens(&self, _: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {

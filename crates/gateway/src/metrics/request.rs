@@ -80,9 +80,11 @@ impl RequestMetrics {
         self.close(finish.as_str());
     }
 
-    /// The request failed before its answer; the error is logged with its response.
-    pub(crate) fn failed(&mut self, error: &ApiError) {
+    /// The request failed before its answer with `error`, which is returned; it is logged with its
+    /// response.
+    pub(crate) fn record_failure(&mut self, error: ApiError) -> ApiError {
         self.close(error.code());
+        error
     }
 
     /// The request failed during its answer.

@@ -5,7 +5,7 @@ use harmonic_api::ollama::{ChatBody, GenerateBody, PullBody, ShowBody};
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::openai::completions::CompletionBody;
 use harmonic_api::openai::responses::ResponsesBody;
-use harmonic_api::{EmbedBody, EmbeddingsBody, ndjson, sse};
+use harmonic_api::{EmbedBody, EmbeddingsBody, OlderEmbedBody, ndjson, sse};
 use schemars::{Schema, SchemaGenerator};
 
 /// Operation: one method of one path.
@@ -81,7 +81,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ask("/v1/responses", "Ask an agent", SchemaGenerator::subschema_for::<ResponsesBody>, SSE),
     ask(
         "/v1/embeddings",
-        "Refused: no engine computes embeddings",
+        "Vectors of texts",
         SchemaGenerator::subschema_for::<EmbeddingsBody>,
         Answer::Json,
     ),
@@ -118,14 +118,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     refused("post", "/api/blobs/{digest}"),
     ask(
         "/api/embed",
-        "Refused: no engine computes embeddings",
+        "Vectors of texts",
         SchemaGenerator::subschema_for::<EmbedBody>,
         Answer::Json,
     ),
     ask(
         "/api/embeddings",
-        "Refused: no engine computes embeddings",
-        SchemaGenerator::subschema_for::<EmbedBody>,
+        "Vector of a text, not normalised",
+        SchemaGenerator::subschema_for::<OlderEmbedBody>,
         Answer::Json,
     ),
 ];

@@ -42,8 +42,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         // Sent before a push, for the account at ollama.com.
         .route("/api/me", post(async || ApiError::FixedAgents))
         .route("/api/blobs/{digest}", post(async || ApiError::FixedAgents))
-        .route("/api/embed", post(embeddings::ollama))
-        .route("/api/embeddings", post(embeddings::ollama))
+        .route("/api/embed", embeddings::route(harmonic_api::parse_embed))
+        .route("/api/embeddings", embeddings::route(harmonic_api::parse_older_embed))
 }
 
 async fn version() -> Response {
@@ -103,8 +103,11 @@ async fn show(State(shared): State<Arc<Shared>>, request: Request) -> Result<Res
         system: agent.info.system.clone(),
         license: text(weights.and_then(|weights| weights.licence.as_ref())),
         model_info: model_info(agent),
-        capabilities: ["completion"]
+        capabilities: capabilities
+            .generation
+            .then_some("completion")
             .into_iter()
+            .chain(capabilities.embeddings.then_some("embedding"))
             .chain(capabilities.tools.then_some("tools"))
             .chain(capabilities.vision.then_some("vision"))
             .chain(thinking)

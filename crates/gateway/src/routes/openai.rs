@@ -7,7 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::get;
 use harmonic_api::openai::{self, ModelCard, ModelList, completions, responses};
 
 use crate::api_error::ApiError;
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/v1/chat/completions", answer::route(openai::parse))
         .route("/v1/completions", answer::route(completions::parse))
         .route("/v1/responses", answer::route(responses::parse))
-        .route("/v1/embeddings", post(embeddings::openai))
+        .route("/v1/embeddings", embeddings::route(harmonic_api::parse_embeddings))
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))
 }

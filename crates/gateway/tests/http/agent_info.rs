@@ -26,6 +26,7 @@ fn agent(name: &str, system: &str, engine: &Arc<ScriptedEngine>) -> RegisteredAg
             system: system.to_owned(),
             thinking_support: ThinkingSupport::Always,
             weights: Some(WeightsInfo {
+                shortens: false,
                 digest: Some("ab".repeat(32)),
                 shape,
                 template: Some("{{ messages }} <think>".to_owned()),

@@ -124,7 +124,7 @@ async fn refused(engine: &Arc<ScriptedEngine>, requests: Vec<(&'static str, Valu
 
 #[tokio::test]
 async fn a_missing_capability_is_refused_with_the_field_that_needs_it() {
-    let engine = ScriptedEngine::with_capabilities(Capabilities::default(), Script::Queue);
+    let engine = ScriptedEngine::with_capabilities(Capabilities::TEXT, Script::Queue);
     let errors = refused(&engine, requests_of_capabilities()).await;
     settings().bind(|| insta::assert_snapshot!(errors, @r#"
     /v1/chat/completions {"error":{"message":"`logprobs` is not supported by coder: the engine of its model smollm2:135m returns no log-probabilities; leave it out, or ask another agent","type":"invalid_request_error","param":"logprobs","code":"unsupported"}}

@@ -7,6 +7,7 @@ mod bodies;
 mod capabilities;
 mod connections;
 mod disconnect;
+mod embeddings;
 mod events;
 mod golden;
 mod host_names;

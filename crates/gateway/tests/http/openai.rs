@@ -397,7 +397,7 @@ async fn a_known_and_an_unknown_model() {
 }
 
 #[tokio::test]
-async fn embeddings_are_refused() {
+async fn embeddings_of_an_agent_that_has_none_are_refused() {
     let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let mut all = Vec::new();
     for (path, body) in [
@@ -414,7 +414,7 @@ async fn embeddings_are_refused() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text","type":"invalid_request_error","param":"model","code":"unsupported"}}
+    {"error":{"message":"coder cannot compute embeddings: its model smollm2:135m generates text; start the server with `harmonic up --embedding`, or add an agent `like = \"embedding\"` to its stack file","type":"invalid_request_error","param":"model","code":"unsupported"}}
 
     404 Not Found
     content-type: application/json
@@ -426,18 +426,18 @@ async fn embeddings_are_refused() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"`input` must be a text, a list of texts, or the token ids of one or several","type":"invalid_request_error","param":"input","code":"invalid_value"}}
+    {"error":{"message":"`input` must be a text, a list of texts, or the token ids of one or several; none of them empty","type":"invalid_request_error","param":"input","code":"invalid_value"}}
 
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
+    {"error":"coder cannot compute embeddings: its model smollm2:135m generates text; start the server with `harmonic up --embedding`, or add an agent `like = \"embedding\"` to its stack file"}
 
     400 Bad Request
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":"coder cannot compute embeddings: no engine of this version can; its model smollm2:135m generates text"}
+    {"error":"coder cannot compute embeddings: its model smollm2:135m generates text; start the server with `harmonic up --embedding`, or add an agent `like = \"embedding\"` to its stack file"}
     "#));
 }

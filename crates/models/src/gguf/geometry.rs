@@ -8,6 +8,7 @@ use harmonic_types::LayerKv;
 
 use crate::gguf::Header;
 use crate::gguf::error::GgufError;
+use crate::gguf::validation::embedding::is_encoder;
 use crate::gguf::value::Value;
 use crate::gguf::window::windows;
 
@@ -162,6 +163,7 @@ fn layers_with_cache(
 ) -> Result<Vec<bool>, GgufError> {
     let shared_from = |first: u32| (0..count).map(|layer| layer < first).collect();
     match architecture {
+        encoder if is_encoder(encoder) => Ok(vec![false; count as usize]),
         "mamba" | "mamba2" | "rwkv6" | "rwkv6qwen2" | "rwkv7" | "arwkv7" => {
             Ok(vec![false; count as usize])
         }

@@ -11,6 +11,7 @@ use crate::gguf::geometry::{self, Keys};
 use crate::gguf::recurrent::recurrent;
 use crate::gguf::tensor::{TensorInfo, TensorType};
 use crate::gguf::validation;
+use crate::gguf::validation::embedding::{is_encoder, pooling};
 use crate::gguf::value::Value;
 
 /// The shape of a header, with provenance `measured`.
@@ -25,9 +26,16 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
     let layers = geometry::layers(header)?;
     let experts = experts(header, &keys, layers.len())?;
     let parameters = total(header.tensors.iter().map(TensorInfo::elements));
+    let recurrent = recurrent(header, &keys, &layers)?;
+    let pooling = pooling(header, &keys)?;
+    // llama.cpp splits their batches, and pools each part by itself.
+    if recurrent.is_some() && pooling.is_some() {
+        let reason = "is stated, but a model with recurrent layers cannot compute embeddings";
+        return Err(GgufError::key(&keys.full("pooling_type"), reason));
+    }
     Ok(ModelShape {
         architecture: architecture.to_owned(),
-        recurrent: recurrent(header, &keys, &layers)?,
+        recurrent,
         query_heads: query_heads(header, &keys, layers.len())?,
         embedding_length: keys.required(header, "embedding_length")?,
         feed_forward_length: feed_forward_length(header, &keys, layers.len(), experts)?,
@@ -38,7 +46,8 @@ pub fn shape(header: &Header) -> Result<ModelShape, GgufError> {
         experts,
         weights_bytes: Bytes(total(header.tensors.iter().map(|tensor| tensor.bytes))),
         format: file_type::format(header).to_owned(),
-        tied_embedding: tied_embedding(header),
+        tied_embedding: tied_embedding(header).filter(|_| !is_encoder(architecture)),
+        pooling,
         provenance: Provenance::Measured,
         layers,
     })

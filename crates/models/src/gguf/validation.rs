@@ -11,6 +11,7 @@
 //! | `relations.rs` | relations between values |
 //! | `tokenizer.rs` | the vocabulary |
 //! | `tensors.rs` | types without a kernel, mismatched rows |
+//! | `embedding.rs` | encoders, and how embeddings are pooled |
 //!
 //! Invariants: an absent key is valid (llama.cpp has a default for it, or reports it as missing);
 //! the header of a shard is valid if the header of the complete model is.
@@ -23,6 +24,7 @@
 //! Sources, all of the llama.cpp that this project links: `GGML_ASSERT` and `GGML_ABORT` in
 //! `llama-model.cpp` (`load_hparams`), `models/*.cpp`, `llama-vocab.cpp`, `ggml.c`, `ggml-cpu`.
 
+pub(super) mod embedding;
 mod ranges;
 mod relations;
 mod tensors;
@@ -39,14 +41,14 @@ pub(super) fn validate(header: &Header) -> Result<(), GgufError> {
     let keys = Keys(architecture);
     ranges::check(header, &keys)?;
     relations::check(header, &keys)?;
+    embedding::check(header, &keys)?;
     tokenizer::check(header)?;
     tensors::check(header, &keys)
 }
 
-/// Architectures of llama.cpp that do not generate text by themselves: encoders, diffusion models,
-/// vocoders, image projectors, and draft models.
-const NOT_SERVABLE: [&str; 22] = [
-    "bert",
+/// Architectures of llama.cpp that neither generate text by themselves nor are a supported encoder:
+/// other encoders, diffusion models, vocoders, image projectors, and draft models.
+const NOT_SERVABLE: [&str; 20] = [
     "clef",
     "clip",
     "dflash",
@@ -62,7 +64,6 @@ const NOT_SERVABLE: [&str; 22] = [
     "llama-embed",
     "modern-bert",
     "neo-bert",
-    "nomic-bert",
     "nomic-bert-moe",
     "rnd1",
     "t5",
@@ -72,7 +73,9 @@ const NOT_SERVABLE: [&str; 22] = [
 
 fn servable(architecture: &str) -> Result<(), GgufError> {
     if NOT_SERVABLE.contains(&architecture) {
-        let reason = format!("is `{architecture}`, which does not generate text by itself");
+        let reason = format!(
+            "is `{architecture}`, which does not generate text by itself and is no supported encoder"
+        );
         return Err(GgufError::key("general.architecture", reason));
     }
     Ok(())

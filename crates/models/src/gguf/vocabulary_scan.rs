@@ -30,6 +30,8 @@ pub struct VocabularyScan {
     pub(super) element_types: BTreeMap<&'static str, u32>,
     /// Two tokens with the same text.
     pub(super) duplicate: Option<[u32; 2]>,
+    /// A byte token.
+    pub(super) byte_token: Option<u32>,
     /// A byte token whose text is not `<0xHH>`.
     pub(super) odd_byte: Option<u32>,
     /// A byte without a token.
@@ -131,7 +133,9 @@ impl VocabularyScanner {
         let duplicate = self.hashes.windows(2).find(equal).map(|pair| [pair[0].1, pair[1].1]);
         let tokens = self.spelled_as_byte.iter().zip(&self.typed_as_byte);
         let odd = tokens.enumerate().find(|(_, (spelled, typed))| **typed && !**spelled);
+        let byte_token = self.typed_as_byte.iter().position(|typed| *typed);
         VocabularyScan {
+            byte_token: byte_token.and_then(|at| u32::try_from(at).ok()),
             element_types: self.element_types,
             duplicate,
             odd_byte: odd.and_then(|(at, _)| u32::try_from(at).ok()),

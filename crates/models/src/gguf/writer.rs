@@ -1,8 +1,8 @@
 //! Writing of GGUF files: metadata of every type, tensors of given shapes and types with
 //! deterministic contents, as one file or in shards.
 //!
-//! For synthetic files: the inputs of tests and benchmarks in all crates. `crate::synthetic` builds
-//! models for llama.cpp with it.
+//! For synthetic files, the inputs of tests and benchmarks in all crates (`crate::synthetic` builds
+//! models for llama.cpp with it), and for the headers of converted checkpoints.
 //!
 //! Invariants: the same calls result in the same bytes; a tensor's contents depend only on its
 //! name, shape, type and [`Fill`], so splitting a file does not change them. Input is not
@@ -184,6 +184,11 @@ impl GgufBuilder {
         }
         pad(&mut bytes, self.alignment);
         bytes
+    }
+
+    /// Pads the data of a tensor.
+    pub(crate) fn pad(&self, data: &mut Vec<u8>) {
+        pad(data, self.alignment);
     }
 
     /// The complete file.

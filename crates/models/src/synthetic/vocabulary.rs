@@ -26,6 +26,8 @@ enum Scheme {
     Bpe,
     /// `SentencePiece` with scores, as in Llama 2.
     Spm,
+    /// `WordPiece`, as in BERT.
+    WordPiece,
 }
 
 #[derive(Clone, Debug)]
@@ -93,6 +95,31 @@ impl Vocabulary {
         vocabulary
     }
 
+    /// `WordPiece` with BERT's control tokens at their usual IDs, and every printable ASCII character
+    /// except capitals as a word and within words.
+    pub fn word_piece() -> Self {
+        let mut vocabulary = Self {
+            scheme: Scheme::WordPiece,
+            pre_tokenizer: "default".to_owned(),
+            entries: Vec::new(),
+            merges: Vec::new(),
+            adds_start: true,
+        }
+        .control("[PAD]");
+        for unused in 0..99 {
+            vocabulary = vocabulary.token(&format!("[unused{unused}]"), TokenKind::Unused);
+        }
+        for name in ["[UNK]", "[CLS]", "[SEP]", "[MASK]"] {
+            vocabulary = vocabulary.control(name);
+        }
+        for character in ('!'..='~').filter(|character| !character.is_ascii_uppercase()) {
+            vocabulary = vocabulary
+                .token(&format!("▁{character}"), TokenKind::Normal)
+                .token(&character.to_string(), TokenKind::Normal);
+        }
+        vocabulary
+    }
+
     /// With llama.cpp's pre-tokenizer of this name, which splits a text before pairs are merged.
     /// Some are code in llama.cpp (`gpt-2`, `llama-bpe`), most are regular expressions
     /// (`deepseek-llm`, `tekken`, `bloom`).
@@ -125,7 +152,7 @@ impl Vocabulary {
     pub fn word(mut self, text: &str) -> Self {
         let symbols: Vec<char> = match self.scheme {
             Scheme::Bpe => text.bytes().map(symbol).collect(),
-            Scheme::Spm => text.replace(' ', "▁").chars().collect(),
+            Scheme::Spm | Scheme::WordPiece => text.replace(' ', "▁").chars().collect(),
         };
         for end in 2..=symbols.len() {
             let left: String = symbols[..end - 1].iter().collect();
@@ -161,6 +188,7 @@ impl Vocabulary {
         let (model, start, unknown) = match self.scheme {
             Scheme::Bpe => ("gpt2", "<|im_start|>", "<|endoftext|>"),
             Scheme::Spm => ("llama", "<s>", "<unk>"),
+            Scheme::WordPiece => ("bert", "[CLS]", "[UNK]"),
         };
         let each = |entry: fn(&Entry) -> Metadata| Metadata::list(self.entries.iter().map(entry));
         file = file
@@ -181,10 +209,18 @@ impl Vocabulary {
             Scheme::Spm => {
                 file.with("tokenizer.ggml.scores", &each(|entry| Metadata::F32(entry.score)))
             }
+            Scheme::WordPiece => file.number("tokenizer.ggml.token_type_count", 2),
         };
-        for (key, text) in
-            [("bos", start), ("eos", TURN_END), ("unknown", unknown), ("padding", TURN_END)]
-        {
+        for (key, text) in [
+            ("bos", start),
+            ("eos", TURN_END),
+            ("unknown", unknown),
+            ("padding", TURN_END),
+            ("padding", "[PAD]"),
+            // llama.cpp's spelling.
+            ("seperator", "[SEP]"),
+            ("mask", "[MASK]"),
+        ] {
             if let Some(id) = self.id(text) {
                 file = file.number(&format!("tokenizer.ggml.{key}_token_id"), id);
             }

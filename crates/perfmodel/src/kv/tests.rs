@@ -18,6 +18,7 @@ fn shape(layers: Vec<LayerKv>) -> ModelShape {
         parameters_active: 0,
         experts: None,
         tied_embedding: None,
+        pooling: None,
         weights_bytes: Bytes::ZERO,
         format: String::new(),
         provenance: Provenance::Declared,

@@ -18,6 +18,7 @@ fn qwen3(layers: usize, weights: u64, parameters: u64) -> ModelShape {
         parameters_active: parameters,
         experts: None,
         tied_embedding: None,
+        pooling: None,
         weights_bytes: Bytes(weights),
         format: "Q4_K_M".to_owned(),
         provenance: Provenance::Declared,

@@ -66,6 +66,7 @@ pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> Planne
             parameters_active: weights,
             experts: None,
             tied_embedding: None,
+            pooling: None,
             weights_bytes: Bytes(weights),
             format: "Q4_K_M".to_owned(),
             provenance: Provenance::Declared,

@@ -2,6 +2,7 @@
 
 mod attention;
 mod curves;
+mod embedding;
 mod exact;
 mod fixtures;
 mod growth;

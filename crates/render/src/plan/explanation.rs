@@ -40,10 +40,11 @@ fn engine_ledger(
     shape: Option<&ModelShape>,
     width: Width,
 ) -> String {
-    let mut lines = vec![format!(
-        "{}: {} as {}, {} sequences for {} slots",
-        engine.id, engine.model, engine.format, engine.sequences, engine.slots
-    )];
+    let in_use = match engine.local().pooling {
+        None => format!("{} sequences for {} slots", engine.sequences, engine.slots),
+        Some(_) => format!("embeddings, up to {} inputs in a batch", engine.sequences),
+    };
+    let mut lines = vec![format!("{}: {} as {}, {in_use}", engine.id, engine.model, engine.format)];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
         let (name, why) = match plan.budget {
             BudgetRule::Exact => exact_item(line.item, plan, engine, shape),
@@ -84,6 +85,9 @@ fn exact_item(
             ("prefix", text)
         }
         LedgerItem::Preempt => ("park", "saved state of preempted borrowers".to_owned()),
+        LedgerItem::Compute if engine.local().pooling.is_some() => {
+            ("compute", "masks, activations and outputs of all tokens of a batch".to_owned())
+        }
         LedgerItem::Compute => {
             let scores = match engine.attention() {
                 Some(Attention::Plain) => ", scores",

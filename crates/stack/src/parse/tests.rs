@@ -127,7 +127,7 @@ fn values_outside_their_limits_are_refused() {
     assert_snapshot!(with("context = 2048", "context = 2048\nmin_context = 2049"), @"team.toml:8: invalid min_context `2049`: expected a number of tokens from 1 to the context of 2048");
     assert_snapshot!(with("context = 2048", "context = 2048\nmin_context = 0"), @"team.toml:8: invalid min_context `0`: expected a number of tokens from 1 to the context of 2048");
     assert_snapshot!(with("smollm2:135m", " "), @r#"team.toml:6: invalid model `" "`: expected a model of the catalog such as "qwen3:8b", a model of the hub as "hf:ORG/REPO:QUANT", or the path of a GGUF file"#);
-    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer"#);
+    assert_snapshot!(with("name = \"poet\"", "like = \"poet\""), @r#"team.toml:4: invalid like `"poet"`: expected one of the built-in agents executive, operator, technical_director, research_director, creative_director, coder, analyst, architect, reviewer, embedding"#);
 }
 
 #[test]

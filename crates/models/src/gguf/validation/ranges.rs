@@ -3,6 +3,7 @@
 use crate::gguf::Header;
 use crate::gguf::error::GgufError;
 use crate::gguf::geometry::Keys;
+use crate::gguf::validation::embedding::is_encoder;
 use crate::gguf::value::Value;
 
 /// Valid range of a value, or of every element of a list.
@@ -25,6 +26,8 @@ use Range::{Flag, Positive, Real, Whole, Word};
 /// llama.cpp.
 const WIDEST: u64 = 1 << 20;
 
+const CAUSAL: &str = "attention.causal";
+
 /// Keys without their architecture.
 const RANGES: &[(&str, Range)] = &[
     ("context_length", Whole(1, i32::MAX as u64)),
@@ -45,8 +48,9 @@ const RANGES: &[(&str, Range)] = &[
     ("attention.key_length_mla", Whole(0, 1 << 16)),
     ("attention.value_length_mla", Whole(0, 1 << 16)),
     ("attention.sliding_window", Whole(0, 1 << 30)),
-    // False for encoders, where llama.cpp asserts that a physical batch contains the entire prompt.
-    ("attention.causal", Flag(true)),
+    // False for encoders, where llama.cpp asserts that a physical batch contains the entire prompt:
+    // engines for supported ones keep to that.
+    (CAUSAL, Flag(true)),
     // `GGML_ASSERT(eps >= 0.0f)` (`ops.cpp`).
     ("attention.layer_norm_rms_epsilon", Real(0.0, 1.0)),
     ("attention.layer_norm_epsilon", Real(0.0, 1.0)),
@@ -91,6 +95,9 @@ const RANGES: &[(&str, Range)] = &[
 /// Checks every value of the table, and that all other numbers of the model are finite.
 pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
     for (key, range) in RANGES {
+        if *key == CAUSAL && is_encoder(keys.0) {
+            continue;
+        }
         let key = keys.full(key);
         let Some(value) = header.metadata.get(&key) else { continue };
         for value in elements(value) {

@@ -2,14 +2,18 @@
 
 use crate::gguf::Header;
 use crate::gguf::error::GgufError;
+use crate::gguf::validation::embedding;
 use crate::gguf::value::Value;
 use crate::gguf::vocabulary_scan::{MERGES, SCORES, TOKENS, TYPES};
 
 const MODEL: &str = "tokenizer.ggml.model";
 
-/// Tokenizers of llama.cpp for generative models. `none` and `no_vocab` have no tokens; `bert` and
-/// `t5` are for encoders, and abort on byte tokens.
+/// Tokenizers of llama.cpp for generative models. `none` and `no_vocab` have no tokens; `t5` is for
+/// encoders, and aborts on byte tokens.
 const MODELS: [&str; 7] = ["llama", "gpt2", "gemma4", "plamo2", "rwkv", "hybriddna", "whitespace"];
+
+/// `WordPiece`, the tokenizer of encoders alone.
+const WORD_PIECE: &str = "bert";
 
 /// Tokenizers with byte fallback, which throw if a byte token is missing.
 const BYTE_FALLBACK: [&str; 2] = ["llama", "plamo2"];
@@ -32,13 +36,17 @@ pub(super) fn check(header: &Header) -> Result<(), GgufError> {
         return Err(GgufError::key(TOKENS, "is not a list"));
     };
     let model = metadata.get(MODEL).ok_or_else(|| GgufError::missing(MODEL))?.as_str(MODEL)?;
-    if !MODELS.contains(&model) {
+    let word_piece = model == WORD_PIECE && embedding::is_encoder(header.architecture()?);
+    if !word_piece && !MODELS.contains(&model) {
         let shown: String = model.chars().take(64).flat_map(char::escape_default).collect();
         let reason = format!("is `{shown}`, expected one of {}", MODELS.join(", "));
         return Err(GgufError::key(MODEL, reason));
     }
     lists(header, model, *tokens)?;
     texts(header, model)?;
+    if word_piece {
+        embedding::check_word_pieces(header, *tokens)?;
+    }
     special(header, model, *tokens)
 }
 
