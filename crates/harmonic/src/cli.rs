@@ -90,30 +90,11 @@ pub struct Doctor {
     #[arg(long)]
     pub paper: bool,
     /// Also show the settings of this engine, installed or not; repeatable
-    #[arg(long, value_enum, value_name = "ENGINE")]
-    pub engine: Vec<OtherEngine>,
+    #[arg(long, value_name = "ENGINE", value_parser = ["ollama", "llama-server"])]
+    pub engine: Vec<String>,
     /// Read /proc and /sys below DIR instead of this machine's
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub sysroot: PathBuf,
-}
-
-/// Engines of others whose settings `doctor` knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OtherEngine {
-    /// Ollama
-    Ollama,
-    /// llama-server of llama.cpp
-    LlamaServer,
-}
-
-impl OtherEngine {
-    /// Its name in the settings of a diagnosis.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ollama => "ollama",
-            Self::LlamaServer => "llama-server",
-        }
-    }
 }
 
 /// Subcommands of `models`.

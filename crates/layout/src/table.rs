@@ -117,9 +117,12 @@ impl Table {
         let least: Vec<usize> = shown
             .iter()
             .zip(&natural)
-            .map(|(index, natural)| match self.columns[*index].is_wrapped {
-                true => self.widest(*index, longest_word).max(NARROWEST).min(*natural),
-                false => *natural,
+            .map(|(index, natural)| {
+                if self.columns[*index].is_wrapped {
+                    self.widest(*index, longest_word).max(NARROWEST).min(*natural)
+                } else {
+                    *natural
+                }
             })
             .collect();
         let mut room = limit.checked_sub(total(&least))?;
@@ -141,11 +144,14 @@ impl Table {
         let mut grid = Grid::new();
         let cells = |row: &Vec<String>| -> Vec<String> {
             let cells = shown.iter().zip(widths);
-            let cells = cells.map(|(index, width)| match self.columns[*index].is_wrapped {
-                true => wrap(&row[*index], Width::of_line(*width)).join("\n"),
-                false => row[*index].clone(),
+            let shown = cells.map(|(index, width)| {
+                if self.columns[*index].is_wrapped {
+                    wrap(&row[*index], Width::of_line(*width)).join("\n")
+                } else {
+                    row[*index].clone()
+                }
             });
-            cells.collect()
+            shown.collect()
         };
         grid.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')))
             .set_content_arrangement(ContentArrangement::Disabled)

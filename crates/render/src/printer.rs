@@ -160,7 +160,7 @@ impl Printer {
         let _ = writeln!(self.stderr(), "{}", wrap_lines(&text, self.message_width()));
     }
 
-    /// Prints the message of wrong usage as it is.
+    /// Prints the message of wrong usage, which ends with a newline.
     pub fn usage(&self, text: &str) {
         let _ = write!(self.stderr(), "{}", wrap_lines(text, self.message_width()));
     }

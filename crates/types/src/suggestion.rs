@@ -21,8 +21,7 @@ pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     best.map(|(_, name)| name)
 }
 
-/// ` (did you mean `X`?)` for the name that `given` resembles, or nothing: the end of an error's
-/// first clause.
+/// End of an error's first clause: the name that `given` resembles, or nothing.
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     closest(given, known).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"))
 }

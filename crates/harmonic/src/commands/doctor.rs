@@ -3,7 +3,7 @@
 use harmonic_app::{Settings, Sysroot, inspect};
 use harmonic_render::{self as render, Printer};
 
-use crate::cli::{Doctor, OtherEngine};
+use crate::cli::Doctor;
 use crate::exit::Exit;
 
 pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
@@ -11,9 +11,8 @@ pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Res
     if args.json {
         printer.json(&diagnosis)?;
     } else {
-        let mut asked: Vec<&str> = args.engine.iter().map(|engine| engine.name()).collect();
-        // The paper's engine.
-        asked.extend(args.paper.then_some(OtherEngine::Ollama.name()));
+        let paper = args.paper.then_some("ollama");
+        let asked: Vec<&str> = args.engine.iter().map(String::as_str).chain(paper).collect();
         printer.text(&render::doctor::text(&diagnosis, &asked, printer.width()))?;
     }
     Ok(if diagnosis.has_errors() { Exit::Failure } else { Exit::Ok })
