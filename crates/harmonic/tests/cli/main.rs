@@ -20,4 +20,5 @@ mod plan;
 mod pulling;
 mod real;
 mod serving;
+mod trades;
 mod watching;

@@ -34,8 +34,12 @@ pub fn explanation(
 
 fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let mut lines = vec![format!(
-        "{}: {} as {}, {} sequences for {} slots",
-        engine.id, engine.model, engine.format, engine.sequences, engine.slots
+        "{}: {} as {}, {} for {}",
+        engine.id,
+        engine.model,
+        engine.format,
+        count(engine.sequences, "sequence"),
+        count(engine.slots, "slot")
     )];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
         let (name, why) = match plan.budget {
@@ -46,6 +50,11 @@ fn engine_ledger(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -
     }
     lines.push(item("sum", engine.total_bytes, ""));
     lines.join("\n")
+}
+
+/// A number of things: `1 slot`, `2 slots`.
+fn count(number: u32, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Ledger line: name, figure and explanation.
@@ -192,15 +201,15 @@ fn totals(
 
 /// The order of the trades, of which there is one line each above.
 fn given_up(plan: &Plan) -> String {
-    let count = |is_of: fn(&Trade) -> bool| plan.trades.iter().filter(|trade| is_of(trade)).count();
+    let made = |is_of: fn(&Trade) -> bool| plan.trades.iter().filter(|trade| is_of(trade)).count();
     format!(
         "in this order: slots, down to half of an agent's quota ({} agents); KV caches in q8_0, \
          where measured and within bounds ({} engines); context, down to each agent's minimum ({}); \
          agents, from the lowest tier up ({}). Sequences beyond the slots are lent to whoever asks",
-        count(|trade| matches!(trade, Trade::Slots { .. })),
-        count(|trade| matches!(trade, Trade::KvType { .. })),
-        count(|trade| matches!(trade, Trade::Context { .. })),
-        count(|trade| matches!(trade, Trade::Agent { .. })),
+        made(|trade| matches!(trade, Trade::Slots { .. })),
+        made(|trade| matches!(trade, Trade::KvType { .. })),
+        made(|trade| matches!(trade, Trade::Context { .. })),
+        made(|trade| matches!(trade, Trade::Agent { .. })),
     )
 }
 
