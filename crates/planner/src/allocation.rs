@@ -6,7 +6,7 @@
 //! 2. **precision of the KV cache**, `q8_0` instead of `f16`, engine by engine from the last up,
 //!    where its divergence was measured on this machine and is within bounds;
 //! 3. **context**, down to each agent's smallest one;
-//! 4. **agents**, by tier from the last up ([`crate::join_order`]).
+//! 4. **agents**, by tier from the last up (`join_order.rs`).
 //!
 //! Computed from the other end:
 //! 1. The *members* are the longest beginning of the join order that fits with everything given up:
@@ -14,8 +14,8 @@
 //!    slot of the last member. So an agent joins only if those present keep half of their quotas.
 //! 2. The *KV types* are those with the fewest quantised engines with which the members' full
 //!    contexts fit at these slots; all quantised, if none does.
-//! 3. The *shares* are the furthest that fit on the [`Ladder`]: contexts, then slots. While an agent
-//!    is left out, slots stop at twice the floor ([`Demand::cap`]).
+//! 3. The *shares* are the furthest that fit on the ladder (`ladder.rs`): contexts, then slots. While an agent
+//!    is left out, slots stop at twice the floor (`Demand::cap`).
 //!
 //! Neither the join order nor the ladder depends on the budget. Hence, with a growing budget the
 //! members only increase, and with the same members and KV types no agent's context, then slots,

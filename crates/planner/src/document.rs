@@ -187,7 +187,9 @@ impl Draft<'_> {
     fn tuned<'a>(&self, engines: impl Iterator<Item = &'a PlacedEngine<'a>>) -> Vec<PlanTuned> {
         let mut tuned: Vec<PlanTuned> = Vec::new();
         for PlacedEngine { model, .. } in engines {
-            let measured = best_config(self.hardware, model, &self.options.tuned);
+            // A comparison of KV types is a price, stated by the trade that takes it.
+            let measured = best_config(self.hardware, model, &self.options.tuned)
+                .filter(|config| config.comparisons.is_empty() || config.chooses_settings());
             if let Some(TunedConfig { key, parallel, kv_layout, threads, .. }) = measured
                 && tuned.iter().all(|known| known.model != model.name)
             {

@@ -136,4 +136,9 @@ pub struct TunedConfig {
 impl TunedConfig {
     /// The schema this build writes.
     pub const SCHEMA: &'static str = "harmonic.setup/1";
+
+    /// Whether any comparison chose a setting, rather than only measure a price.
+    pub fn chooses_settings(&self) -> bool {
+        self.comparisons.iter().any(|comparison| comparison.axis != TuneAxis::KvTypes)
+    }
 }

@@ -26,5 +26,6 @@ mod pulling;
 mod real;
 mod serving;
 mod team_logs;
+mod trades;
 mod watching;
 mod width;

@@ -40,11 +40,16 @@ fn engine_ledger(
     shape: Option<&ModelShape>,
     width: Width,
 ) -> String {
-    let in_use = match engine.local().pooling {
-        None => format!("{} sequences for {} slots", engine.sequences, engine.slots),
-        Some(_) => format!("embeddings, up to {} inputs in a batch", engine.sequences),
+    let sequences = match engine.local().pooling {
+        None => format!(
+            "{} for {}",
+            count(engine.sequences, "sequence"),
+            count(engine.slots, "slot")
+        ),
+        Some(_) => format!("embeddings, up to {} in a batch", count(engine.sequences, "input")),
     };
-    let mut lines = vec![format!("{}: {} as {}, {in_use}", engine.id, engine.model, engine.format)];
+    let mut lines =
+        vec![format!("{}: {} as {}, {sequences}", engine.id, engine.model, engine.format)];
     for line in plan.ledger.iter().filter(|line| line.engine == engine.id) {
         let (name, why) = match plan.budget {
             BudgetRule::Exact => exact_item(line.item, plan, engine, shape),
@@ -54,6 +59,11 @@ fn engine_ledger(
     }
     lines.push(item("sum", engine.total_bytes, "", width));
     lines.join("\n")
+}
+
+/// A number of things: `1 slot`, `2 slots`.
+fn count(number: u32, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Ledger line: name, figure and explanation.
@@ -206,15 +216,15 @@ fn totals(
 
 /// The order of the trades, of which there is one line each above.
 fn given_up(plan: &Plan) -> String {
-    let count = |is_of: fn(&Trade) -> bool| plan.trades.iter().filter(|trade| is_of(trade)).count();
+    let made = |is_of: fn(&Trade) -> bool| plan.trades.iter().filter(|trade| is_of(trade)).count();
     format!(
         "in this order: slots, down to half of an agent's quota ({} agents); KV caches in q8_0, \
          where measured and within bounds ({} engines); context, down to each agent's minimum ({}); \
          agents, from the lowest tier up ({}). Sequences beyond the slots are lent to whoever asks",
-        count(|trade| matches!(trade, Trade::Slots { .. })),
-        count(|trade| matches!(trade, Trade::KvType { .. })),
-        count(|trade| matches!(trade, Trade::Context { .. })),
-        count(|trade| matches!(trade, Trade::Agent { .. })),
+        made(|trade| matches!(trade, Trade::Slots { .. })),
+        made(|trade| matches!(trade, Trade::KvType { .. })),
+        made(|trade| matches!(trade, Trade::Context { .. })),
+        made(|trade| matches!(trade, Trade::Agent { .. })),
     )
 }
 
