@@ -16,6 +16,7 @@ use harmonic_types::{
 use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
+use crate::models::check_known;
 use crate::settings::Settings;
 use crate::team_request::TeamRequest;
 

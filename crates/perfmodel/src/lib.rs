@@ -21,7 +21,9 @@ pub mod step;
 pub mod usl;
 pub mod verdict;
 
-pub use judgement::{Conditions, WIDE_HALF_WIDTH, judge, judge_with_stated, relative_half_width, unqualified};
+pub use judgement::{
+    Conditions, WIDE_HALF_WIDTH, judge, judge_with_stated, relative_half_width, unqualified,
+};
 pub use kv::{CACHE_ALIGNMENT, CacheShape, KvCost, aligned};
 pub use line::StepLine;
 pub use load::{BUSY_SHARE, Disturbance, load_between, load_figures, load_over};

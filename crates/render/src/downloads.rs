@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    fn shown(downloads: &Downloads, width: Width) -> String {
+    fn shown(downloads: &Downloads, width: usize) -> String {
         let width = Width::of_terminal(width);
         question(downloads, &text(downloads, width), width)
     }
@@ -225,7 +225,11 @@ mod tests {
         Fetch them?
         ");
         let unmeasured = Downloads { rate: DownloadRate::Unknown, ..standard() };
-        assert!(!text(&unmeasured, Width::UNLIMITED).contains("time"), "{}", text(&unmeasured, Width::UNLIMITED));
+        assert!(
+            !text(&unmeasured, Width::UNLIMITED).contains("time"),
+            "{}",
+            text(&unmeasured, Width::UNLIMITED)
+        );
     }
 
     #[test]

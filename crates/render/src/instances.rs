@@ -84,7 +84,7 @@ mod tests {
             engines: None,
         };
         assert_eq!(team.agents[1].name, AgentName::from("coder"));
-        let shown = next(&[team], |team| format!(" --port {}", team.port), 60);
+        let shown = next(&[team], |team| format!(" --port {}", team.port), Width::of_terminal(60));
         insta::assert_snapshot!(shown, @"");
     }
 

@@ -85,7 +85,7 @@ async fn is_wanted(
 ) -> anyhow::Result<bool> {
     let must_ask = downloads.need_consent() && !yes;
     if must_ask {
-        let waiting = printer.is_live().then(|| spinner("measuring the download rate"));
+        let waiting = printer.is_live().then(|| spinner(printer, "measuring the download rate"));
         let measured = stop.or(downloads.preview(settings)).await;
         if let Some(waiting) = waiting {
             waiting.finish_and_clear();

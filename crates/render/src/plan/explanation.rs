@@ -41,11 +41,9 @@ fn engine_ledger(
     width: Width,
 ) -> String {
     let sequences = match engine.local().pooling {
-        None => format!(
-            "{} for {}",
-            count(engine.sequences, "sequence"),
-            count(engine.slots, "slot")
-        ),
+        None => {
+            format!("{} for {}", count(engine.sequences, "sequence"), count(engine.slots, "slot"))
+        }
         Some(_) => format!("embeddings, up to {} in a batch", count(engine.sequences, "input")),
     };
     let mut lines =

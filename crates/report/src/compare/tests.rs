@@ -143,7 +143,7 @@ fn a_subject_without_a_sweet_spot_says_why() {
     let subject = |name: &str, run| Subject { name: name.to_owned(), run };
     let compared =
         Comparison::of(&[subject("idle", sample::run()), subject("busy", sample::busy())]);
-    let shown = text(&compared);
+    let shown = text(&compared, Width::UNLIMITED);
     assert!(shown.contains("idle: peak 581.7 tok/s at 32x, sweet spot 32x\n"), "{shown}");
     let line =
         "busy: peak –, no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs";
