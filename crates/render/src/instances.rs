@@ -85,7 +85,10 @@ mod tests {
         };
         assert_eq!(team.agents[1].name, AgentName::from("coder"));
         let shown = next(&[team], |team| format!(" --port {}", team.port), Width::of_terminal(60));
-        insta::assert_snapshot!(shown, @"");
+        insta::assert_snapshot!(shown, @"
+        next: harmonic chat coder --port 5000
+              harmonic logs --port 5000  harmonic down --port 5000
+        ");
     }
 
     #[test]

@@ -97,7 +97,7 @@ async fn is_wanted(
         return Ok(true);
     }
     let has_choice = !is_short || downloads.starter.is_some();
-    let text = render::downloads::text(downloads, printer.width());
+    let text = render::downloads::text(downloads, printer.message_width());
     if !must_ask || !printer.is_interactive() || !has_choice {
         return Err(CliError::new(text, render::downloads::remedy(downloads)).into());
     }
@@ -106,7 +106,7 @@ async fn is_wanted(
         (false, None) => &[YES, NO],
         (true, _) => &[SMALL, NO],
     };
-    let question = render::downloads::question(downloads, &text, printer.width());
+    let question = render::downloads::question(downloads, &text, printer.message_width());
     match stop.or(question::ask(&question, answers)).await? {
         YES => Ok(true),
         SMALL => Ok(false),

@@ -148,7 +148,7 @@ fn usage(
 ) -> String {
     let agents: Vec<&str> = run.agents.iter().map(|agent| agent.name.0.as_str()).collect();
     let endpoint = Endpoint { url: &run.url, agents: &agents, needs_key, option };
-    endpoint.text(endings, printer.width())
+    endpoint.text(endings, printer.message_width())
 }
 
 #[cfg(test)]
