@@ -78,8 +78,8 @@ pub fn diagnose(root: &Sysroot, settings: &Settings, paper: bool) -> Result<Diag
 
 /// Load of this machine during [`LOAD_LASTS`]; `None` where it cannot be read. Blocks.
 fn load(root: &Sysroot) -> Option<LoadFigures> {
-    let own =
-        OwnProcesses { benchmark: std::process::id(), has_server: true, ..Default::default() };
+    let benchmark = std::process::id();
+    let own = OwnProcesses { benchmark, servers: Vec::new(), has_server: true };
     let meter = load_meter(root, own)?;
     let before = meter.read();
     std::thread::sleep(LOAD_LASTS);

@@ -78,8 +78,8 @@ fn message(same: &[&Raised], models: &[&str]) -> String {
     });
     if let Some((_, warning)) = levels.first() {
         let each = levels.iter().map(|(subject, warning)| {
-            let name = name(*subject, models);
-            warning.figure().map_or_else(|| name.clone(), |figure| format!("{name} ({figure})"))
+            let label = label(*subject, models);
+            warning.figure().map_or_else(|| label.clone(), |figure| format!("{label} ({figure})"))
         });
         let each = each.collect::<Vec<_>>().join(", ");
         let first = first_error.map_or_else(String::new, |first| format!("; first error: {first}"));
@@ -88,8 +88,8 @@ fn message(same: &[&Raised], models: &[&str]) -> String {
     sentences.join("; ")
 }
 
-/// Name of a level, with its model if there are several.
-fn name(subject: Subject, models: &[&str]) -> String {
+/// Label of a level, with its model if there are several.
+fn label(subject: Subject, models: &[&str]) -> String {
     match subject {
         Subject::BeforeRun => "before the run".to_owned(),
         Subject::Level(series, point) => match models.get(series).filter(|_| models.len() > 1) {

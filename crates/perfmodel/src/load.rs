@@ -143,8 +143,7 @@ impl Disturbance {
     /// CPUs used or taken.
     pub const fn size(&self) -> f64 {
         match self {
-            Self::Programs { used, .. } => *used,
-            Self::Hypervisor { taken, .. } => *taken,
+            Self::Programs { used: size, .. } | Self::Hypervisor { taken: size, .. } => *size,
         }
     }
 }

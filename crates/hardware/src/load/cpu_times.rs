@@ -74,10 +74,10 @@ pub(super) fn time(ticks: u64) -> Duration {
 /// CPUs that this process may use; `None` for all.
 fn allowed(root: &Sysroot) -> Option<Vec<RangeInclusive<u32>>> {
     let status = root.read(STATUS).ok()??;
-    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
     let range = |part: &str| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         Some(first.trim().parse().ok()?..=last.trim().parse().ok()?)
     };
-    list.trim().split(',').map(range).collect()
+    cpus.trim().split(',').map(range).collect()
 }
