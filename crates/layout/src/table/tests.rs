@@ -52,7 +52,10 @@ fn text_is_wrapped_first_then_columns_leave_then_rows_are_stacked() {
 #[test]
 fn a_table_without_rows_is_its_header() {
     let empty = of(vec![Column::text("name"), Column::figure("size")], &[]);
-    insta::assert_snapshot!(empty.text(Width::of_terminal(80)), @"");
+    insta::assert_snapshot!(empty.text(Width::of_terminal(80)), @"
+     name  size
+    ────────────
+    ");
 }
 
 fn cells() -> impl Strategy<Value = String> {

@@ -28,7 +28,7 @@ fn the_papers_table_and_its_ratios() {
              32x                 –      308.2      –
 
     ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
-    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
+    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 16x
 
     tok/W are not compared: the power scope of ryzen-ai-max-395 is unknown
     ");
@@ -47,7 +47,7 @@ fn the_papers_table_and_its_ratios() {
              24x      266.5                 –      –
              32x      308.2                 –      –
 
-    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 32x
+    dgx-spark: peak 308.2 tok/s at 32x, sweet spot 16x
     ryzen-ai-max-395: peak 222.6 tok/s at 12x, sweet spot 12x
 
     tok/W are not compared: the power scope of dgx-spark is unknown

@@ -55,11 +55,10 @@ fn the_spark_with_every_contradiction_as_a_footnote() {
       The 2:1 ratio in memory bandwidth correlates with the scaling ceiling (§6.2) [12]
 
     Verdict on its figures of qwen3:4b
-      sweet spot 32x: highest throughput, 308.2 tok/s; the highest level measured; there are no
-        intervals to show a trend
+      sweet spot 16x: as the paper states it for the whole machine (§4.3)
       no confirmed cliff: there are no intervals
-      a step takes 52.9 ms plus 1.53 ms per sequence; throughput approaches 653 tok/s (largest
-        residual 92%)
+      a step takes 52.9 ms plus 1.53 ms per sequence; throughput approaches 653 tok/s (largest residual
+        92%)
       scalability law: contention 0.028, coherence 0.00000, optimum none (largest residual 92%)
 
     §4.4 Efficiency
@@ -121,10 +120,10 @@ fn the_x2_with_every_contradiction_as_a_footnote() {
       Peaks earlier but achieves excellent single-stream performance (§6.1) [7]
 
     Verdict on its figures of qwen3:4b
-      sweet spot 12x: highest throughput, 222.6 tok/s
+      sweet spot 12x: as the paper states it for the whole machine (§4.3)
       no confirmed cliff: there are no intervals
-      a step takes 40.9 ms plus 2.57 ms per sequence; throughput approaches 389 tok/s (largest
-        residual 88%)
+      a step takes 40.9 ms plus 2.57 ms per sequence; throughput approaches 389 tok/s (largest residual
+        88%)
       scalability law: contention 0.059, coherence 0.00000, optimum none (largest residual 88%)
 
     §4.4 Efficiency
@@ -137,8 +136,8 @@ fn the_x2_with_every_contradiction_as_a_footnote() {
     [3] 222.6 ÷ 69.3: 3.2 times the throughput for 1.5 times the load, which is impossible: 8x was
       measured too low
     [4] up to 8x the gain is 2.5x of 8x; the rest comes in the single step to 12x
-    [5] 163.4 after 222.6, a drop of 27%, but from three trials without intervals, next to an
-      impossible step: not confirmed
+    [5] 163.4 after 222.6, a drop of 27%, but from three trials without intervals, next to an impossible
+      step: not confirmed
     [6] 69.3 ÷ 27.7 = 2.5x; and §3.3 has 51 tok/s at 1x and 61 at 8x before the setting, so that 8x
       gained 1.14 times and 1x lost 46%
     [7] 27.7 tok/s use 27% of the memory's bandwidth; others reach 55 to 65 tok/s with a model of this
