@@ -104,7 +104,9 @@ impl<'a> TeamMemory<'a> {
         let memory = &mut self.engines[engine];
         memory.cost = cost;
         memory.prefix = Bytes::ZERO;
-        std::mem::take(&mut memory.prompts).into_iter().for_each(|prompt| memory.add_prompt(prompt));
+        std::mem::take(&mut memory.prompts)
+            .into_iter()
+            .for_each(|prompt| memory.add_prompt(prompt));
         self.recount(engine);
     }
 

@@ -10,8 +10,7 @@ use harmonic_models::{DivergenceMeter, Progress, Quantizer, Store, WeightFormat,
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_tune::{TrialError, Trials, TuneError, TuneEvent, TuneInputs, TuneObserver, tune};
 use harmonic_types::{
-    Bytes, Divergence, Hardware, KvType, LocalSpec, Plan, StackSpec, TuneAxis,
-    TunedConfig,
+    Bytes, Divergence, Hardware, KvType, LocalSpec, Plan, StackSpec, TuneAxis, TunedConfig,
 };
 use tokio_util::sync::CancellationToken;
 

@@ -60,7 +60,9 @@ async fn what_fails_has_a_reason_and_no_further_turn() {
 #[tokio::test]
 async fn where_nothing_runs_nothing_is_stored_and_the_reasons_are_told() {
     let fixture = Fixture::new();
-    let error = fixture.compare(TuneAxis::Layouts, |_, _| Err(TrialError::Failed("broken".to_owned()))).await;
+    let error = fixture
+        .compare(TuneAxis::Layouts, |_, _| Err(TrialError::Failed("broken".to_owned())))
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.to_string(), "no setting of smollm2:135m could be measured");
     assert_eq!(error.hint().as_deref(), Some("broken; broken"));
@@ -70,7 +72,8 @@ async fn where_nothing_runs_nothing_is_stored_and_the_reasons_are_told() {
 #[tokio::test]
 async fn a_stopped_comparison_keeps_nothing() {
     let fixture = Fixture::new();
-    let stopped = |_: &LocalSpec, turn: u32| if turn < 3 { Ok(100.0) } else { Err(TrialError::Stopped) };
+    let stopped =
+        |_: &LocalSpec, turn: u32| if turn < 3 { Ok(100.0) } else { Err(TrialError::Stopped) };
     let error = fixture.compare(TuneAxis::Layouts, stopped).await.unwrap_err();
     assert!(matches!(error, TuneError::Stopped), "{error}");
     assert_eq!(fixture.stored(), []);
