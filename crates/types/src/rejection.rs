@@ -23,7 +23,7 @@ impl LargerContext {
     /// Of a larger context, one part in this many is left for the answer, if possible.
     const ANSWER_PART: u64 = 4;
     /// Context that all models of the stack `standard` were trained for.
-    const STANDARD: u32 = 40_960;
+    pub const STANDARD: u32 = 40_960;
 
     /// Way to a context beyond `context` that holds a prompt of `prompt` tokens and an answer.
     /// `trained` is what the agent's model was trained for, if known.

@@ -140,7 +140,7 @@ fn shared_weights_leave_room_for_exact_deployments() {
     [Weights, loaded once]
       qwen3:4b                  (2.5GB)    executive, operator
       qwen3:8b                  (5.0GB)    4 agents
-    Total: 102.9GB / 108.8GB available
+    Total: 104.2GB / 108.8GB available
     ");
     let plan = deployment("--hardware ryzen-ai-max-395");
     insta::assert_snapshot!(plan, @"
@@ -159,7 +159,7 @@ fn shared_weights_leave_room_for_exact_deployments() {
     [Weights, loaded once]
       qwen3:4b                  (2.5GB)    executive, operator
       qwen3:8b                  (5.0GB)    4 agents
-    Total: 70.4GB / 78.2GB available
+    Total: 71.7GB / 78.2GB available
     ");
 }
 
@@ -197,40 +197,45 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     assert!(exact.out.lines().all(|line| line.chars().count() <= 100), "{exact:?}");
     let ledger = exact.out.split_once("Ledger\n").unwrap().1;
     insta::assert_snapshot!(ledger, @"
-    qwen3-4b: qwen3:4b as Q4_K_M, 32 of 32 slots in use at once
+    qwen3-4b: qwen3:4b as Q4_K, 32 sequences for 32 slots
       weights   2.5 GB  file size according to the catalog
       KV       19.3 GB  131072 tokens in total, 4096 for each sequence; per token 147.5 kB: 36
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  696.6 MB  cached system prompts of 2 agents, and conversations
-      park      1.2 GB  saved state of preempted borrowers
+      prefix  470.2 MB  cached system prompts of 2 agents, and conversations
+      park    717.5 MB  saved state of preempted borrowers
       compute 115.1 MB  masks and activations of a batch of 512, logits of 32 outputs
       other    45.3 MB  threads, graph and vocabulary tables (estimate)
-      sum      23.9 GB
+      sum      23.2 GB
 
-    qwen3-8b: qwen3:8b as Q4_K_M, 32 of 44 slots in use at once
+    qwen3-8b: qwen3:8b as Q4_K, 32 sequences for 44 slots
       weights   5.0 GB  file size according to the catalog
       KV       38.7 GB  262144 tokens in total, 8192 for each sequence; per token 147.5 kB: 36
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix    1.4 GB  cached system prompts of 4 agents, and conversations
-      park      2.3 GB  saved state of preempted borrowers
+      prefix  939.0 MB  cached system prompts of 4 agents, and conversations
+      park      1.4 GB  saved state of preempted borrowers
       compute 152.9 MB  masks and activations of a batch of 512, logits of 32 outputs
       other    45.3 MB  threads, graph and vocabulary tables (estimate)
-      sum      47.6 GB
+      sum      46.3 GB
 
-    qwen3-14b: qwen3:14b as Q4_K_M, 8 of 8 slots in use at once
+    qwen3-14b: qwen3:14b as Q4_K, 9 sequences for 8 slots
       weights   9.0 GB  file size according to the catalog
-      KV       21.5 GB  131072 tokens in total, 16384 for each sequence; per token 163.8 kB: 40
+      KV       24.2 GB  147456 tokens in total, 16384 for each sequence; per token 163.8 kB: 40
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
-      prefix  712.9 MB  cached system prompts of 1 agent, and conversations
-      compute 183.4 MB  masks and activations of a batch of 512, logits of 8 outputs
+      prefix  511.2 MB  cached system prompts of 1 agent, and conversations
+      park    896.9 MB  saved state of preempted borrowers
+      compute 184.4 MB  masks and activations of a batch of 512, logits of 9 outputs
       other    45.3 MB  threads, graph and vocabulary tables (estimate)
-      sum      31.4 GB
+      sum      34.8 GB
 
     budget    108.8 GB: 85% of 128.0 GB, 19.2 GB reserved for the rest of the machine
-    left      5.9 GB
+    left      4.6 GB
     sharing   saves 32.7 GB: with one engine per agent, the same slots take 129.7 GB
-    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is from
-              qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
+    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is
+              from qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
+    given up  in this order: slots, down to half of an agent's quota (0 agents); KV caches in q8_0,
+              where measured and within bounds (0 engines); context, down to each agent's minimum
+              (0); agents, from the lowest tier up (0). Sequences beyond the slots are lent to
+              whoever asks
     layout    qwen3-4b: streams, no more than a unified pool
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool

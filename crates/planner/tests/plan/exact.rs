@@ -64,10 +64,10 @@ fn standard_on_the_spark() {
     creative_director  12x8192   14.5 GB  as asked
     coder              8x16384   21.5 GB  as asked
     analyst            8x8192    9.7 GB   as asked
-    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 2.5 GB, kv 19.3 GB, prefix 625.6 MB, compute 115.1 MB, overhead 45.3 MB
-    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, Flash attention, 3 threads, weights 5.0 GB, kv 38.7 GB, prefix 1.3 GB, compute 119.5 MB, overhead 45.3 MB
-    qwen3-14b: 8 slots, 8 sequences, Streams of 131072 cells, Flash attention, 2 threads, weights 9.0 GB, kv 21.5 GB, prefix 684.6 MB, compute 109.0 MB, overhead 45.3 MB
-    102.7 GB of 108.8 GB
+    qwen3-4b: 32 slots, 32 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 2.5 GB, kv 19.3 GB, prefix 394.7 MB, compute 115.1 MB, overhead 45.3 MB
+    qwen3-8b: 44 slots, 32 sequences, Streams of 262144 cells, Flash attention, 3 threads, weights 5.0 GB, kv 38.7 GB, prefix 789.5 MB, compute 119.5 MB, overhead 45.3 MB
+    qwen3-14b: 8 slots, 9 sequences, Streams of 147456 cells, Flash attention, 2 threads, weights 9.0 GB, kv 24.2 GB, prefix 480.3 MB, compute 109.8 MB, overhead 45.3 MB
+    104.0 GB of 108.8 GB
     ");
 }
 
@@ -81,10 +81,10 @@ fn standard_on_the_strix_halo() {
     creative_director  9x8192    10.9 GB  as asked
     coder              6x16384   16.1 GB  as asked
     analyst            6x8192    7.2 GB   as asked
-    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, Flash attention, 3 threads, weights 2.5 GB, kv 9.7 GB, prefix 771.5 MB, compute 102.5 MB, overhead 45.3 MB
-    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 5.0 GB, kv 19.3 GB, prefix 1.5 GB, compute 106.9 MB, overhead 45.3 MB
-    qwen3-14b: 6 slots, 6 sequences, Streams of 98304 cells, Flash attention, 2 threads, weights 9.0 GB, kv 16.1 GB, prefix 1.3 GB, compute 107.4 MB, overhead 45.3 MB
-    70.2 GB of 78.2 GB
+    qwen3-4b: 24 slots, 16 sequences, Streams of 65536 cells, Flash attention, 3 threads, weights 2.5 GB, kv 9.7 GB, prefix 469.6 MB, compute 102.5 MB, overhead 45.3 MB
+    qwen3-8b: 33 slots, 16 sequences, Streams of 131072 cells, Flash attention, 3 threads, weights 5.0 GB, kv 19.3 GB, prefix 939.2 MB, compute 106.9 MB, overhead 45.3 MB
+    qwen3-14b: 6 slots, 7 sequences, Streams of 114688 cells, Flash attention, 2 threads, weights 9.0 GB, kv 18.8 GB, prefix 886.9 MB, compute 108.2 MB, overhead 45.3 MB
+    71.5 GB of 78.2 GB
     ");
 }
 
@@ -92,15 +92,15 @@ fn standard_on_the_strix_halo() {
 fn a_small_machine_gives_up_slots_then_contexts_then_agents() {
     let hardware = machine("laptop", Bytes::from_gb(16.0), 16, 32);
     insta::assert_snapshot!(summary(&planned(&hardware, &standard())), @"
-    executive          8x2048    2.4 GB   context 2048 instead of 4096 and 8 slots instead of 16: limited by the memory budget
-    operator           8x1024    1.2 GB   context 1024 instead of 4096 and 8 slots instead of 16: limited by the memory budget
-    technical_director 7x512     528.5 MB context 512 instead of 8192 and 7 slots instead of 12: limited by the memory budget
-    research_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: limited by the memory budget
-    creative_director  6x512     453.0 MB context 512 instead of 8192 and 6 slots instead of 12: limited by the memory budget
-    coder              0x16384   0 B      not placed: the minimum of 4 slots of context 512 needs 9.5 GB more and the budget has 3.2 GB left
-    analyst            4x1024    604.0 MB context 1024 instead of 8192 and 4 slots instead of 8: limited by the memory budget
-    qwen3-4b: 16 slots, 16 sequences, Unified of 24576 cells, Flash attention, 4 threads, weights 2.5 GB, kv 3.6 GB, prefix 21.3 MB, compute 124.1 MB, overhead 45.3 MB
-    qwen3-8b: 23 slots, 23 sequences, Unified of 13824 cells, Flash attention, 4 threads, weights 5.0 GB, kv 2.0 GB, prefix 39.1 MB, compute 118.4 MB, overhead 45.3 MB
+    executive          3x3072    1.4 GB   13 of 16 slots given up: 16 would need 56.4 GB more; context 3072 instead of 4096: 4096 would need 13.2 GB more
+    operator           3x3072    1.4 GB   13 of 16 slots given up: 16 would need 61.3 GB more; context 3072 instead of 4096: 4096 would need 13.2 GB more
+    technical_director 2x4096    1.2 GB   10 of 12 slots given up: 12 would need 68.5 GB more; context 4096 instead of 8192: 8192 would need 18.0 GB more
+    research_director  2x4096    1.2 GB   10 of 12 slots given up: 12 would need 73.4 GB more; context 4096 instead of 8192: 8192 would need 18.0 GB more
+    creative_director  1x4096    604.0 MB 11 of 12 slots given up: 12 would need 73.4 GB more; context 4096 instead of 8192: 8192 would need 18.0 GB more
+    coder              0x16384   0 B      left out: 1 slot of context 8192 would need 11.4 GB more
+    analyst            0x8192    0 B      left out: 1 slot of context 4096 would need 300.1 MB more
+    qwen3-4b: 6 slots, 6 sequences, Streams of 18432 cells, Flash attention, 4 threads, weights 2.5 GB, kv 2.7 GB, prefix 19.8 MB, compute 93.6 MB, overhead 45.3 MB
+    qwen3-8b: 5 slots, 5 sequences, Streams of 20480 cells, Flash attention, 4 threads, weights 5.0 GB, kv 3.0 GB, prefix 29.4 MB, compute 93.9 MB, overhead 45.3 MB
     13.6 GB of 13.6 GB
     ");
 }
