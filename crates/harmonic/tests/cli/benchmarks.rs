@@ -59,6 +59,16 @@ fn the_papers_machines_side_by_side_in_either_order() {
         assert!(shown.out.contains("sweet spot 16x"), "{args:?}: {shown:?}");
         assert!(!shown.out.contains("sweet spot 32x"), "{args:?}: {shown:?}");
     }
+    let plot = user.home().join("curves.svg");
+    let drawn = plot.display().to_string();
+    user.run(["compare", "ryzen-ai-max-395", "dgx-spark", "--plot", &drawn, "--json"]).json();
+    let svg = fs::read_to_string(&plot).unwrap();
+    for name in [
+        ">ryzen-ai-max-395: qwen3:4b on ARCY, an AMD Ryzen AI MAX+ 395<",
+        ">dgx-spark: qwen3:4b on SPARKY, an NVIDIA DGX Spark<",
+    ] {
+        assert!(svg.contains(name), "{name}: {svg}");
+    }
     user.run(["compare", "dgx-spark", "nowhere"]).refuses(&["`nowhere` is neither a profile"]);
     user.run(["compare", "dgx-spark"]).refuses_usage("2 values required");
 }
@@ -103,10 +113,14 @@ fn a_run_leaves_a_folder_that_can_be_reported_and_compared() {
     user.run(["report", &folder]);
     let page = fs::read_to_string(format!("{folder}/report.html")).unwrap();
     assert_eq!(page.matches(r#"class="point""#).count(), 2);
+    let machine = record["machine"].as_str().unwrap();
+    let title = format!("Stack starter on {machine}");
+    assert!(page.contains(&format!("<title>{title}</title>")), "{page}");
     let rows = user.run(["report", &folder, "--benchy"]);
     assert!(rows.out.contains("tg160 (c4)"), "{rows:?}");
     let markdown = user.run(["report", &folder, "--markdown"]);
     assert!(markdown.out.contains("| Parallelism | tok/s ± 95% |"), "{markdown:?}");
+    assert!(markdown.out.starts_with(&format!("# {title}")), "{markdown:?}");
 
     withheld_in_every_view(&user, &folder, record);
 
