@@ -136,7 +136,9 @@ pub async fn ab_compare<T: Target>(
         () = stop.cancelled() => return Err(BenchError::Stopped),
         ready = ready => ready?,
     };
-    arms.iter_mut().for_each(|arm| arm.record.set_load_before(idle.load));
+    for arm in &mut arms {
+        arm.record.set_load_before(idle.load);
+    }
     let (rounds, started) = (first.1.trials, Instant::now());
     let order: Vec<u32> = points(first.1).iter().filter_map(LoadPoint::parallel).collect();
     let mut pairs: Vec<(u32, Vec<f64>)> = order.iter().map(|level| (*level, Vec::new())).collect();

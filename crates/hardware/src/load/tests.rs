@@ -48,8 +48,8 @@ impl Machine {
     }
 }
 
-fn ticks(ticks: u64) -> Option<Duration> {
-    Some(Duration::from_millis(ticks * 10))
+fn ticks(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 10)
 }
 
 #[test]
@@ -58,13 +58,13 @@ fn only_the_cpus_that_this_process_may_use_count() {
     let counters = machine.meter(&[]).read();
     assert_eq!(counters.cpus, 2);
     // Without interrupts, which belong to no program.
-    assert_eq!(counters.busy, ticks(155 + 220));
-    assert_eq!(counters.idle, ticks(820 + 700));
-    assert_eq!(counters.stolen, ticks(10));
+    assert_eq!(counters.busy, Some(ticks(155 + 220)));
+    assert_eq!(counters.idle, Some(ticks(820 + 700)));
+    assert_eq!(counters.stolen, Some(ticks(10)));
     machine.file("proc/self/status", "Name:\tharmonic\n");
     assert_eq!(machine.meter(&[]).read().cpus, 3, "without affinity all do");
     machine.file("proc/self/status", "Cpus_allowed_list:\t2,0\n");
-    assert_eq!(machine.meter(&[]).read().busy, ticks(155 + 9999));
+    assert_eq!(machine.meter(&[]).read().busy, Some(ticks(155 + 9999)));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn an_old_kernel_without_steal_has_no_figure_of_it() {
     let machine = Machine::new();
     machine.cpus(["100 5 50 800", "200 0 20 700"]);
     let counters = machine.meter(&[]).read();
-    assert_eq!((counters.busy, counters.stolen), (ticks(375), None));
+    assert_eq!((counters.busy, counters.stolen), (Some(ticks(375)), None));
 }
 
 #[test]
@@ -81,17 +81,17 @@ fn a_servers_children_are_its_own_load() {
     machine.process(7, 1, 100, 0).process(20, 1, 1000, 50).process(21, 20, 300, 0);
     machine.process(22, 21, 5, 0).process(30, 1, 9999, 0);
     // Each process has a tick of system time, and two of its children's.
-    assert_eq!(machine.meter(&[]).read().own, ticks(103));
-    assert_eq!(machine.meter(&[20]).read().own, ticks(103 + 1053 + 303 + 8));
+    assert_eq!(machine.meter(&[]).read().own, Some(ticks(103)));
+    assert_eq!(machine.meter(&[20]).read().own, Some(ticks(103 + 1053 + 303 + 8)));
     // The benchmark is the server.
-    assert_eq!(machine.meter(&[7]).read().own, ticks(103));
+    assert_eq!(machine.meter(&[7]).read().own, Some(ticks(103)));
 }
 
 #[test]
 fn processes_that_are_each_others_parents_end_the_search() {
     let machine = Machine::new();
     machine.process(7, 8, 1, 0).process(8, 7, 1, 0);
-    assert_eq!(machine.meter(&[7]).read().own, ticks(8));
+    assert_eq!(machine.meter(&[7]).read().own, Some(ticks(8)));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn the_wait_of_a_thread_that_ended_is_kept() {
     let machine = Machine::new();
     machine.process(7, 1, 1, 0).wait(7, 7, 1_000).wait(7, 8, 5_000);
     let meter = machine.meter(&[]);
-    assert_eq!(meter.read().waited, Some(Duration::from_nanos(6_000)));
+    assert_eq!(meter.read().waited, Some(Duration::from_micros(6)));
     fs::remove_dir_all(machine.0.path().join("proc/7/task/8")).unwrap();
     machine.wait(7, 7, 4_000).wait(7, 9, 100);
     assert_eq!(meter.read().waited, Some(Duration::from_nanos(9_100)));
@@ -143,7 +143,7 @@ fn malformed_files_are_absent_figures() {
     machine.file("proc/pressure/cpu", "some avg10=0.00 total=much\n");
     let read = machine.meter(&[]).read();
     assert_eq!((read.busy, read.own, read.stalled), (None, None, None));
-    assert_eq!(read.idle, ticks(1500));
+    assert_eq!(read.idle, Some(ticks(1500)));
     assert!(load_meter(&Sysroot::new("/nonexistent"), OwnProcesses::default()).is_none());
 }
 

@@ -169,7 +169,7 @@ fn withheld_in_every_view(user: &User, folder: &str, mut record: Value) {
         level.as_object_mut().unwrap().remove("load");
     }
     record.as_object_mut().unwrap().remove("load_before");
-    let old = user.file("old.json", &record.to_string()).display().to_string();
+    let old = user.file("old.json", record.to_string()).display().to_string();
     assert!(user.run(["report", &old]).out.contains("4x"));
 }
 
