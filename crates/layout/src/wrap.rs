@@ -49,6 +49,9 @@ pub fn wrap(text: &str, width: Width) -> Vec<String> {
 /// `text` after `first` on its first line and after `rest` on the others. A word that is too long
 /// beside `first` stands alone on the next line.
 pub fn beside(first: &str, rest: &str, text: &str, width: Width) -> Vec<String> {
+    if text.trim_matches(' ').is_empty() {
+        return vec![finished(first)];
+    }
     let Some(columns) = width.columns() else {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         return with_prefixes(first, rest, lines);
