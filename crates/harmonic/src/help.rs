@@ -80,10 +80,12 @@ mod tests {
             texts.push(separable(&command.render_long_help().to_string()));
             command.get_subcommands_mut().for_each(|inner| all(inner, texts));
         }
+        // As the printer does: clap does not wrap the line of the usage.
+        let printed = |text: &String| harmonic_render::lines::wrap_lines(text, width);
         let (mut command, mut texts) = (command(width), Vec::new());
         command.build();
         all(&mut command, &mut texts);
-        texts
+        texts.iter().map(printed).collect()
     }
 
     #[test]

@@ -49,9 +49,12 @@ pub fn wrap(text: &str, width: Width) -> Vec<String> {
 /// `text` after `first` on its first line and after `rest` on the others. A word that is too long
 /// beside `first` stands alone on the next line.
 pub fn beside(first: &str, rest: &str, text: &str, width: Width) -> Vec<String> {
+    if text.trim_matches(' ').is_empty() {
+        return vec![finished(first)];
+    }
     let Some(columns) = width.columns() else {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        return with_prefixes(first, rest, lines);
+        return with_prefixes(first, rest, &lines);
     };
     let begin = text.split(' ').find(|word| !word.is_empty()).unwrap_or_default();
     let crowded =
@@ -111,7 +114,7 @@ pub fn shortened(text: &str, columns: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-fn with_prefixes(first: &str, rest: &str, lines: Vec<String>) -> Vec<String> {
+fn with_prefixes(first: &str, rest: &str, lines: &[String]) -> Vec<String> {
     if lines.is_empty() {
         return vec![finished(first)];
     }

@@ -2,7 +2,7 @@
 
 use harmonic_layout::{Width, beside};
 
-pub use harmonic_layout::{joined_figures, unbroken};
+pub use harmonic_layout::{joined_figures, unbroken, wrap_lines};
 
 /// Width of a label in columns.
 const LABEL: usize = 10;

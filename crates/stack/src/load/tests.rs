@@ -45,7 +45,7 @@ fn a_name_is_a_built_in_stack_first() {
 
 #[test]
 fn an_unknown_name_is_an_error_that_lists_the_built_in_ones() {
-    insta::assert_snapshot!(resolve("standart").unwrap_err(), @"unknown stack `standart`: expected a built-in stack (standard, full, minimal, dev, starter) or the path of a stack file, for instance ./team.toml");
+    insta::assert_snapshot!(resolve("standart").unwrap_err(), @"unknown stack `standart` (did you mean `standard`?): expected a built-in stack (standard, full, minimal, dev, starter) or the path of a stack file, for instance ./team.toml");
     assert!(matches!(resolve("./standart"), Err(StackError::Read { .. })), "a path is a file");
     assert!(matches!(resolve("team.toml"), Err(StackError::Read { .. })), "so is a file name");
 }

@@ -143,7 +143,7 @@ async fn only_a_stored_model_can_be_converted() {
     let quantizer = fixed_quantizer(TensorType::BF16);
     let to = WeightFormat::BF16;
     let error = convert(&fixture.store, "nothing", to, quantizer, &fixture.progress).await;
-    assert!(matches!(error, Err(ModelError::NotStored(_))));
+    assert!(matches!(error, Err(ModelError::NoSuchModel { .. })));
 }
 
 #[tokio::test]
