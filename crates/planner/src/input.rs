@@ -50,8 +50,8 @@ pub struct PlanOptions {
     pub sharing: Sharing,
     /// Rule by which the ledger is computed.
     pub budget: BudgetRule,
-    /// Element type of the KV caches; `None` is f16, or q8_0 where the budget requires it and it was
-    /// measured to be faithful.
+    /// Element type of the KV caches; `None` is `f16`, or `q8_0` where the budget requires it and it
+    /// was measured to be faithful.
     pub kv_type: Option<KvType>,
     /// Slots wanted for some agents, instead of the targets of their tiers.
     pub slots: BTreeMap<AgentName, u32>,

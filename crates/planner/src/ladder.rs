@@ -117,7 +117,7 @@ impl<'a> Ladder<'a> {
         for step in steps.by_ref() {
             let before = self.take(team, *step);
             if team.total() > limit {
-                self.undo(team, *step, before);
+                undo(team, *step, before);
                 if let Step::Slots { agent, slots } = *step {
                     add_slots(team, agent, slots, limit);
                 }
@@ -129,7 +129,7 @@ impl<'a> Ladder<'a> {
             let total = team.total();
             let before = self.take(team, *step);
             if team.total() > total {
-                self.undo(team, *step, before);
+                undo(team, *step, before);
             }
         }
     }
@@ -158,13 +158,14 @@ impl<'a> Ladder<'a> {
             }
         }
     }
+}
 
-    fn undo(&self, team: &mut TeamMemory<'_>, step: Step, before: Vec<(usize, Share)>) {
-        if let Step::Plain { engine } = step {
-            team.set_plain(engine, false);
-        }
-        team.set(before);
+/// Takes a step back; `before` are the shares of its agents before it.
+fn undo(team: &mut TeamMemory<'_>, step: Step, before: Vec<(usize, Share)>) {
+    if let Step::Plain { engine } = step {
+        team.set_plain(engine, false);
     }
+    team.set(before);
 }
 
 /// Gives `agent` the most slots below `too_many` that fit, by bisection: the cost is monotonic.

@@ -96,7 +96,9 @@ impl<'a> TeamMemory<'a> {
             *engine.slots.entry(share.context).or_default() += u64::from(share.slots);
             changed = Some(demand.engine);
         }
-        changed.into_iter().for_each(|engine| self.recount(engine));
+        if let Some(engine) = changed {
+            self.recount(engine);
+        }
     }
 
     /// Counts `engine` by another cost model from now on.
@@ -104,9 +106,9 @@ impl<'a> TeamMemory<'a> {
         let memory = &mut self.engines[engine];
         memory.cost = cost;
         memory.prefix = Bytes::ZERO;
-        std::mem::take(&mut memory.prompts)
-            .into_iter()
-            .for_each(|prompt| memory.add_prompt(prompt));
+        for prompt in std::mem::take(&mut memory.prompts) {
+            memory.add_prompt(prompt);
+        }
         self.recount(engine);
     }
 

@@ -187,10 +187,10 @@ mod tests {
 
     #[test]
     fn the_way_to_a_larger_context_is_one_that_leads_there() {
+        use LargerContext::{OtherModel, SameModel, Standard};
         let way = |prompt, context, trained: Option<u32>| {
             LargerContext::of(Tokens(prompt), Tokens(context), trained.map(Tokens))
         };
-        use LargerContext::{OtherModel, SameModel, Standard};
         assert_eq!(way(3000, 2048, Some(8192)), SameModel(Tokens(4096)));
         assert_eq!(way(7000, 4096, Some(8192)), SameModel(Tokens(8192)), "with a shorter answer");
         assert_eq!(way(9000, 8192, Some(8192)), Standard(Tokens(16_384)));

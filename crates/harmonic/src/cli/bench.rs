@@ -196,6 +196,7 @@ pub enum Protocol {
 #[group(multiple = true, conflicts_with_all = [
     "target", "port", "quick", "thorough", "protocol", "rate", "against", "team_load", "out", "save", "probe",
 ])]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Compare {
     /// Compare the weight formats that fit in memory; save the fastest whose output distribution
     /// stays close to the original's

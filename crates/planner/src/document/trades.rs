@@ -43,7 +43,7 @@ impl Draft<'_> {
                 let engine = engines[engine].as_ref()?;
                 Trade::KvType {
                     engine: engine.id.clone(),
-                    saved_bytes: self.saved(engine),
+                    saved_bytes: saved(engine),
                     measured: self.faithful_kv(engine)?,
                     more_bytes: more,
                 }
@@ -77,23 +77,23 @@ impl Draft<'_> {
         let config = best_config(self.hardware, engine.model, &self.options.tuned);
         Some(Trade::KvTypeNotTaken {
             engine: engine.id.clone(),
-            saved_bytes: self.saved(engine),
+            saved_bytes: saved(engine),
             divergence: config
                 .and_then(|config| config.quantised_kv)
                 .map(|measured| measured.divergence),
         })
     }
+}
 
-    /// KV bytes of the engine in f16 beyond those in q8_0.
-    fn saved(&self, engine: &PlacedEngine<'_>) -> Bytes {
-        let footprint = &engine.footprint;
-        let cache = CacheShape {
-            layout: footprint.layout,
-            cells: footprint.cells(),
-            sequences: footprint.sequences,
-            n_ubatch: N_UBATCH,
-        };
-        let bytes = |kv_type| KvCost::of(&engine.model.shape, kv_type).cache(cache);
-        bytes(KvType::F16).saturating_sub(bytes(KvType::Q8_0))
-    }
+/// KV bytes of the engine in `f16` beyond those in `q8_0`.
+fn saved(engine: &PlacedEngine<'_>) -> Bytes {
+    let footprint = &engine.footprint;
+    let cache = CacheShape {
+        layout: footprint.layout,
+        cells: footprint.cells(),
+        sequences: footprint.sequences,
+        n_ubatch: N_UBATCH,
+    };
+    let bytes = |kv_type| KvCost::of(&engine.model.shape, kv_type).cache(cache);
+    bytes(KvType::F16).saturating_sub(bytes(KvType::Q8_0))
 }
