@@ -155,7 +155,7 @@ fn layout(chart: &Chart) -> (LabelLayout, Markup, f64) {
     let top = legend::heading(chart, 0.0, &mut labels);
     let (legend, top) = legend::legend(chart, top, &mut labels);
     let frame = Frame::below(top, chart, &labels);
-    labels.end_at(frame.height);
+    labels.end_at(frame.height, frame.y.from);
     frame.label_axes(chart, &mut labels);
     curve::block_lines(chart, &frame, &mut labels);
     curve::label(chart, &frame, &mut labels);

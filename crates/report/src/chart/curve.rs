@@ -25,14 +25,24 @@ pub fn references(chart: &Chart, frame: &Frame) -> Markup {
 /// Heights of the label of a reference line, as shares of the line's, in order of preference.
 const REFERENCE_LABELS: [f64; 5] = [0.9, 0.8, 0.65, 0.5, 0.35];
 
+/// Distance within which markers with the same label have one, in pixels.
+const ONE_PLACE: f64 = 24.0;
+
 /// Places the labels of the markers, then those of the reference lines, where there is space: near
 /// the upper end of a line, where the chart is empty beside it.
 pub fn label(chart: &Chart, frame: &Frame, labels: &mut LabelLayout) {
+    let mut labelled: Vec<((f64, f64), &str)> = Vec::new();
     for curve in &chart.curves {
         for marker in &curve.markers {
-            if let Some(point) = curve.points.get(marker.point) {
-                let at = (frame.x.at(point.x), frame.y.at(point.y));
+            let Some(point) = curve.points.get(marker.point) else { continue };
+            let at = (frame.x.at(point.x), frame.y.at(point.y));
+            // Markers of several curves in one place need one label.
+            let is_labelled = labelled.iter().any(|((x, y), text)| {
+                *text == marker.label && (x - at.0).hypot(y - at.1) < ONE_PLACE
+            });
+            if !is_labelled {
                 labels.put_near("mark", &[at], Side::Any, &marker.label);
+                labelled.push((at, &marker.label));
             }
         }
     }

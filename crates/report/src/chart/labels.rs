@@ -88,6 +88,8 @@ const STEPS: u32 = 5;
 pub struct LabelLayout {
     width: f64,
     height: f64,
+    /// Lower end of the plot area, which labels of points and lines do not leave.
+    floor: f64,
     type_px: f64,
     lines: Vec<Area>,
     texts: Vec<PlacedText>,
@@ -98,12 +100,12 @@ impl LabelLayout {
     /// [`LabelLayout::end_at`].
     pub const fn new(width: f64, type_px: f64) -> Self {
         let height = f64::INFINITY;
-        Self { width, height, type_px, lines: Vec::new(), texts: Vec::new() }
+        Self { width, height, floor: height, type_px, lines: Vec::new(), texts: Vec::new() }
     }
 
-    /// Sets the height of the drawing.
-    pub const fn end_at(&mut self, height: f64) {
-        self.height = height;
+    /// Sets the height of the drawing, and the lower end of its plot area.
+    pub const fn end_at(&mut self, height: f64, floor: f64) {
+        (self.height, self.floor) = (height, floor);
     }
 
     /// Height of a line of text.
@@ -161,7 +163,8 @@ impl LabelLayout {
         side: Side,
         text: &str,
     ) -> bool {
-        let places = self.places(points, side);
+        let mut places = self.places(points, side);
+        places.retain(|(at, anchor)| area(*at, *anchor, text, self.type_px).bottom <= self.floor);
         let is_clear = |(at, anchor): &((f64, f64), Anchor)| {
             let area = area(*at, *anchor, text, self.type_px);
             !self.lines.iter().any(|line| line.overlaps(&area))
@@ -245,7 +248,7 @@ mod tests {
     #[test]
     fn words_at_one_point_go_to_different_places() {
         let mut labels = LabelLayout::new(400.0, 12.0);
-        labels.end_at(300.0);
+        labels.end_at(300.0, 260.0);
         for _ in 0..6 {
             assert!(labels.put_near("mark", &[(200.0, 150.0)], Side::Any, "sweet spot 16x"));
         }
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn a_label_in_a_corner_stays_inside() {
         let mut labels = LabelLayout::new(400.0, 12.0);
-        labels.end_at(300.0);
+        labels.end_at(300.0, 260.0);
         assert!(labels.put_near("mark", &[(2.0, 2.0)], Side::Any, "peak"));
         let area = labels.texts()[0].area;
         assert!(area.left >= 0.0 && area.top >= 0.0, "{area:?}");
@@ -268,7 +271,7 @@ mod tests {
     #[test]
     fn a_label_keeps_off_lines_until_there_is_no_other_place() {
         let mut labels = LabelLayout::new(400.0, 12.0);
-        labels.end_at(300.0);
+        labels.end_at(300.0, 260.0);
         labels.block(200.0, 130.0, 20.0);
         assert!(labels.put_near("mark", &[(200.0, 150.0)], Side::Any, "peak"));
         assert!(labels.texts()[0].y > 150.0, "{labels:?}");

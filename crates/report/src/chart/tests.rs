@@ -123,8 +123,11 @@ proptest! {
     #[test]
     fn no_two_texts_meet_and_none_leaves_the_drawing(chart in chart()) {
         let (labels, _, height) = layout(&chart);
+        let axis = labels.texts().iter().find(|text| text.class == "tick" && text.text == "0").expect("its lowest tick");
         for (index, text) in labels.texts().iter().enumerate() {
             let area = text.area;
+            // Labels of points do not stand among those of the axis.
+            prop_assert!(text.class != "mark" || area.bottom <= axis.y, "{:?}", text);
             prop_assert!(area.left >= 0.0 && area.right <= chart.format.width, "{:?}", text);
             prop_assert!(area.top >= 0.0 && area.bottom <= height, "{:?}", text);
             for other in &labels.texts()[..index] {
