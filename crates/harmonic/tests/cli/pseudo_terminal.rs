@@ -3,14 +3,21 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+
+/// Longer than any silence of a command that still works.
+const STALLED: Duration = Duration::from_secs(120);
 
 /// A command on a pseudo-terminal. Killed on drop.
 pub struct Dialogue {
     pub child: Child,
     terminal: File,
+    output: Receiver<Vec<u8>>,
     /// Output not yet consumed.
     shown: String,
 }
@@ -27,7 +34,19 @@ impl Dialogue {
         let ours = open();
         tcsetwinsize(&ours, size).unwrap();
         command.env("TERM", "xterm").stdin(open()).stdout(open()).stderr(ours);
-        Self { child: command.spawn().unwrap(), terminal: terminal.into(), shown: String::new() }
+        let (child, terminal) = (command.spawn().unwrap(), File::from(terminal));
+        let (chunks, output) = channel();
+        let mut reader = terminal.try_clone().unwrap();
+        thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            // The end of a pseudo-terminal is an error.
+            while let Ok(count @ 1..) = reader.read(&mut chunk) {
+                if chunks.send(chunk[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, terminal, output, shown: String::new() }
     }
 
     pub fn enter(&mut self, keys: &str) {
@@ -65,12 +84,16 @@ impl Dialogue {
         }
     }
 
-    /// Reads more output; false at its end, which a pseudo-terminal reports as an error.
+    /// Reads more output; false at its end.
     fn read(&mut self) -> bool {
-        let mut more = [0; 4096];
-        let count = self.terminal.read(&mut more).unwrap_or(0);
-        self.shown.push_str(&String::from_utf8_lossy(&more[..count]));
-        count > 0
+        match self.output.recv_timeout(STALLED) {
+            Ok(chunk) => {
+                self.shown.push_str(&String::from_utf8_lossy(&chunk));
+                true
+            }
+            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => panic!("it stalled after: {}", self.shown),
+        }
     }
 }
 
