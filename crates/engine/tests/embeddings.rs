@@ -192,6 +192,7 @@ async fn a_drain_without_grace_cuts_off() {
 async fn every_request_is_published_from_its_queue_to_its_end() {
     let events = EventStream::default();
     let mut listener = events.listen(None).expect("the first");
+    assert!(matches!(listener.take(), Some(Delivery::Snapshot(_))));
     let config = LocalConfig { events: events.clone(), ..config("search", 16, CONTEXT) };
     let engine = engine(config, Duration::from_micros(100));
     embed(&engine, request(7, texts(&["ab", "abc"]))).await.expect("computed");

@@ -120,7 +120,7 @@ impl EmbeddingRequests {
     pub(super) fn admit(&mut self, id: RequestId, queued: Duration, borrowed: bool) {
         let Some(open) = self.open.get_mut(&id) else { return };
         let taken: BTreeSet<u32> = self.slots.values().copied().collect();
-        let slot = (0..).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX);
+        let slot = (0..u32::MAX).find(|slot| !taken.contains(slot)).unwrap_or(u32::MAX);
         self.slots.insert(id, slot);
         self.publisher.admitted(open.request, slot, borrowed, queued);
         let (request, prompt_tokens) = (open.request, open.inputs.tokens);

@@ -39,12 +39,12 @@ impl SimEncoder {
     }
 
     fn vector(&self, tokens: &[Token]) -> Vec<f32> {
-        let hashed = |triple: &[Token]| {
+        let hash_of = |triple: &[Token]| {
             triple.iter().fold(0, |hash, Token(id)| mix(hash ^ u64::from(id.cast_unsigned())))
         };
         let hashes: Vec<u64> = match tokens.len() {
-            0..3 => vec![hashed(tokens)],
-            _ => tokens.windows(3).map(hashed).collect(),
+            0..3 => vec![hash_of(tokens)],
+            _ => tokens.windows(3).map(hash_of).collect(),
         };
         let noise = |seed: u64| (mix(seed) >> 40) as f32 / (1u64 << 23) as f32 - 1.0;
         let dimension =

@@ -16,12 +16,12 @@ struct Module {
 
 #[derive(Debug, Deserialize)]
 struct Pooling {
-    #[serde(default)]
-    pooling_mode_mean_tokens: bool,
-    #[serde(default)]
-    pooling_mode_cls_token: bool,
-    #[serde(default)]
-    pooling_mode_lasttoken: bool,
+    #[serde(default, rename = "pooling_mode_mean_tokens")]
+    mean: bool,
+    #[serde(default, rename = "pooling_mode_cls_token")]
+    cls: bool,
+    #[serde(default, rename = "pooling_mode_lasttoken")]
+    last: bool,
 }
 
 /// GGUF's number of the pooling.
@@ -53,13 +53,9 @@ pub(super) fn read(files: &mut dyn CheckpointFiles) -> Result<u32, CheckpointErr
     }
     let file = format!("{folder}/config.json");
     match json(files, &file)? {
-        Pooling {
-            pooling_mode_mean_tokens: true,
-            pooling_mode_cls_token: false,
-            pooling_mode_lasttoken: false,
-        } => Ok(1),
-        Pooling { pooling_mode_mean_tokens: false, pooling_mode_cls_token: true, .. } => Ok(2),
-        Pooling { pooling_mode_mean_tokens: false, pooling_mode_lasttoken: true, .. } => Ok(3),
+        Pooling { mean: true, cls: false, last: false } => Ok(1),
+        Pooling { mean: false, cls: true, .. } => Ok(2),
+        Pooling { mean: false, last: true, .. } => Ok(3),
         Pooling { .. } => Err(CheckpointError::unsupported(
             &file,
             "expected one of mean, cls and last-token pooling",

@@ -10,8 +10,8 @@ impl SyntheticModel {
         file = self.weight(file, "position_embd.weight", &[self.width, self.context]);
         for layer in 0..self.layers {
             file = self.encoder_attention(file, layer);
-            file = self.biased(file, layer, "ffn_up", &[self.width, self.feed_forward]);
-            file = self.biased(file, layer, "ffn_down", &[self.feed_forward, self.width]);
+            file = self.biased(file, layer, "ffn_up", [self.width, self.feed_forward]);
+            file = self.biased(file, layer, "ffn_down", [self.feed_forward, self.width]);
         }
         file
     }
@@ -48,14 +48,14 @@ impl SyntheticModel {
 
     fn encoder_attention(&self, mut file: GgufBuilder, layer: u32) -> GgufBuilder {
         for part in ["attn_q", "attn_k", "attn_v", "attn_output"] {
-            file = self.biased(file, layer, part, &[self.width, self.width]);
+            file = self.biased(file, layer, part, [self.width, self.width]);
         }
         file = norm(file, &format!("blk.{layer}.attn_output_norm"), self.width);
         norm(file, &format!("blk.{layer}.layer_output_norm"), self.width)
     }
 
-    fn biased(&self, file: GgufBuilder, layer: u32, part: &str, sides: &[u32; 2]) -> GgufBuilder {
-        let file = self.weight(file, &format!("blk.{layer}.{part}.weight"), sides);
+    fn biased(&self, file: GgufBuilder, layer: u32, part: &str, sides: [u32; 2]) -> GgufBuilder {
+        let file = self.weight(file, &format!("blk.{layer}.{part}.weight"), &sides);
         let bias = format!("blk.{layer}.{part}.bias");
         file.tensor(&bias, &to_u64(&sides[1..]), TensorType::F32, ZEROS)
     }

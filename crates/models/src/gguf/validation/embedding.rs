@@ -61,6 +61,11 @@ pub(super) fn check(header: &Header, keys: &Keys<'_>) -> Result<(), GgufError> {
         let reason = format!("is {heads}, which does not divide the width {width}");
         return Err(GgufError::key(&keys.full("attention.head_count"), reason));
     }
+    // `GGML_ASSERT(n_dims % 2 == 0)` of the rotation, which is of the whole head.
+    if keys.0 == "nomic-bert" && (width / heads) % 2 > 0 {
+        let reason = format!("is {heads}, which leaves an odd head length of {}", width / heads);
+        return Err(GgufError::key(&keys.full("attention.head_count"), reason));
+    }
     for key in ["attention.key_length", "attention.value_length"] {
         let length = keys.optional(header, key)?;
         if let Some(length) = length.filter(|length| *length != width / heads) {
@@ -154,6 +159,7 @@ mod tests {
         let none = Metadata::U32(u32::MAX);
         for (file, expected) in [
             (encoder.clone().number(".attention.head_count", 3), "does not divide the width"),
+            (model().nomic_bert(1).number(".attention.head_count", 64), "odd head length"),
             (encoder.clone().number(".attention.key_length", 8), "expected 16 for 4 heads"),
             (encoder.clone().with("tokenizer.ggml.seperator_token_id", &none), "is none"),
             (bytes, "as a byte"),
