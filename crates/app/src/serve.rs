@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use harmonic_events::EventStream;
 use harmonic_gateway::{Config, GatewayError, Listener, ModelRegistry, RegisteredAgent};
 use harmonic_launcher::{Deployment, EngineDrained, Instance, InstanceAgent, ProcessId};
-use harmonic_types::Plan;
+use harmonic_types::{Bytes, EngineKind, Plan};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -70,7 +70,7 @@ impl TeamServer {
         settings: &Settings,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let available = inspect::hardware()?.memory_available_bytes;
+        let available = available(&plan)?;
         let events = EventStream::default();
         let form_trial = settings.form_trial.clone();
         let engines = PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, events.clone());
@@ -165,6 +165,15 @@ impl TeamServer {
         self.server.await??;
         Ok(drained)
     }
+}
+
+/// Memory that the engines of `plan` may take now.
+fn available(plan: &Plan) -> Result<Bytes> {
+    // A simulated engine takes none of what the plan states.
+    if plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim) {
+        return Ok(Bytes(u64::MAX));
+    }
+    Ok(inspect::hardware()?.memory_available_bytes)
 }
 
 /// Limits of the server, with those of connections: as given, or the default, and within the limit

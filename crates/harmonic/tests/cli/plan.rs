@@ -197,7 +197,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     assert!(exact.out.lines().all(|line| line.chars().count() <= 100), "{exact:?}");
     let ledger = exact.out.split_once("Ledger\n").unwrap().1;
     insta::assert_snapshot!(ledger, @"
-    qwen3-4b: qwen3:4b as Q4_K, 32 sequences for 32 slots
+    qwen3-4b: qwen3:4b as Q4_K_M, 32 sequences for 32 slots
       weights   2.5 GB  file size according to the catalog
       KV       19.3 GB  131072 tokens in total, 4096 for each sequence; per token 147.5 kB: 36
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
@@ -207,7 +207,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
       other    45.3 MB  threads, graph and vocabulary tables (estimate)
       sum      23.2 GB
 
-    qwen3-8b: qwen3:8b as Q4_K, 32 sequences for 44 slots
+    qwen3-8b: qwen3:8b as Q4_K_M, 32 sequences for 44 slots
       weights   5.0 GB  file size according to the catalog
       KV       38.7 GB  262144 tokens in total, 8192 for each sequence; per token 147.5 kB: 36
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
@@ -217,7 +217,7 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
       other    45.3 MB  threads, graph and vocabulary tables (estimate)
       sum      46.3 GB
 
-    qwen3-14b: qwen3:14b as Q4_K, 9 sequences for 8 slots
+    qwen3-14b: qwen3:14b as Q4_K_M, 9 sequences for 8 slots
       weights   9.0 GB  file size according to the catalog
       KV       24.2 GB  147456 tokens in total, 16384 for each sequence; per token 163.8 kB: 40
               layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
@@ -230,12 +230,11 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     budget    108.8 GB: 85% of 128.0 GB, 19.2 GB reserved for the rest of the machine
     left      4.6 GB
     sharing   saves 32.7 GB: with one engine per agent, the same slots take 129.7 GB
-    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is
-              from qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
+    parallel  tier targets are 100%, 75%, 50% and a third of 16, rounded down, at least 1; 16 is from
+              qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
     given up  in this order: slots, down to half of an agent's quota (0 agents); KV caches in q8_0,
-              where measured and within bounds (0 engines); context, down to each agent's minimum
-              (0); agents, from the lowest tier up (0). Sequences beyond the slots are lent to
-              whoever asks
+              where measured and within bounds (0 engines); context, down to each agent's minimum (0);
+              agents, from the lowest tier up (0). Sequences beyond the slots are lent to whoever asks
     layout    qwen3-4b: streams, no more than a unified pool
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool
