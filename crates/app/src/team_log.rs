@@ -305,11 +305,12 @@ mod tests {
             lines in prop::collection::vec("[a-zé ]{0,9}", 0..40),
             wanted in 0u32..45,
         ) {
-            let content: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text = |lines: &[String]| lines.iter().flat_map(|line| [line, "\n"]).collect();
+            let content: String = text(&lines);
             let log = Log::with(&content);
             let tail = LogReader::open(&log.path()).unwrap().tail(wanted).unwrap();
             let skipped = lines.len().saturating_sub(wanted as usize);
-            let expected: String = lines[skipped..].iter().map(|line| format!("{line}\n")).collect();
+            let expected: String = text(&lines[skipped..]);
             prop_assert_eq!(tail.text, expected);
         }
     }

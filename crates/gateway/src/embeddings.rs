@@ -57,7 +57,7 @@ async fn embed(
         // Ollama's clients ask so whether a model is there.
         let meta = EmbeddingsMeta { total: began.elapsed(), ..EmbeddingsMeta::default() };
         metrics.finished(Finish::Stop, Usage::default(), 1);
-        return Ok(response(ignored, |out| encoder.document(Vectors::new(), meta, out)));
+        return Ok(response(&ignored, |out| encoder.document(Vectors::new(), meta, out)));
     }
     let agent_name = agent.name.clone();
     let request = EmbeddingRequest { id, client, agent: agent_name.clone(), inputs, truncate };
@@ -84,7 +84,7 @@ async fn embed(
     metrics.finished(Finish::Stop, usage, vectors.len());
     let (total, queued) = (began.elapsed(), admitted.queued);
     let meta = EmbeddingsMeta { dimensions, prompt_tokens, total, queued };
-    let mut response = response(ignored, |out| encoder.document(vectors, meta, out));
+    let mut response = response(&ignored, |out| encoder.document(vectors, meta, out));
     let headers = response.headers_mut();
     headers.insert(AGENT, agent_header);
     headers.insert(SLOT, HeaderValue::from(admitted.slot));
@@ -93,7 +93,7 @@ async fn embed(
 }
 
 /// The response that `write` writes, with the parts of the body that had no effect.
-fn response(ignored: Ignored, write: impl FnOnce(&mut BytesMut)) -> Response {
+fn response(ignored: &Ignored, write: impl FnOnce(&mut BytesMut)) -> Response {
     let mut out = BytesMut::new();
     write(&mut out);
     let mut response = json_body(StatusCode::OK, out);

@@ -70,7 +70,7 @@ struct ListUsage {
 }
 
 #[derive(Serialize)]
-struct Embeddings<'a> {
+struct EmbedAnswer<'a> {
     model: &'a str,
     embeddings: Vec<Vec<f32>>,
     total_duration: u64,
@@ -107,7 +107,7 @@ impl EmbeddingsEncoder {
             }
             Self::Ollama { model } => write(
                 out,
-                &Embeddings {
+                &EmbedAnswer {
                     model: &model,
                     embeddings: vectors.into_iter().map(normalised).collect(),
                     total_duration: nanoseconds(total),

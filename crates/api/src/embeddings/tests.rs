@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::BytesMut;
 use proptest::prelude::*;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::EmbeddingsMeta;
@@ -123,10 +124,7 @@ fn vectors_are_normalised_except_in_the_older_form() {
     let model = "a".to_owned();
     let normalised = json!([[0.6, 0.8], [0.0, 0.0]]);
     let float = document(EmbeddingsEncoder::OpenAi { model: model.clone(), base64: false }, None);
-    let numbers = |value: &Value| {
-        let numbers = value.as_array().expect("a list").iter();
-        numbers.map(|number| number.as_f64().expect("a number") as f32).collect::<Vec<_>>()
-    };
+    let numbers = |value: &Value| Vec::<f32>::deserialize(value).expect("a list of numbers");
     assert_eq!(numbers(&float["data"][0]["embedding"]), [0.6, 0.8]);
     assert_eq!(float["data"][1]["index"], 1);
     assert_eq!(float["usage"], json!({"prompt_tokens": 7, "total_tokens": 7}));

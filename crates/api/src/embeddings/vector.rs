@@ -10,7 +10,9 @@ pub(super) fn shortened(mut vector: Vec<f32>, dimensions: Option<u32>) -> Vec<f3
     if length > 0.0 {
         #[expect(clippy::cast_possible_truncation, reason = "a factor of the width of the numbers")]
         let factor = (1.0 / length) as f32;
-        vector.iter_mut().for_each(|number| *number *= factor);
+        for number in &mut vector {
+            *number *= factor;
+        }
     }
     vector
 }

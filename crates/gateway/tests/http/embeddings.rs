@@ -82,8 +82,7 @@ async fn post(server: &TestServer, path: &str, body: &Value) -> Value {
 }
 
 fn numbers(vector: &Value) -> Vec<f32> {
-    let numbers = vector.as_array().expect("a list").iter();
-    numbers.map(|number| number.as_f64().expect("a number") as f32).collect()
+    serde::Deserialize::deserialize(vector).expect("a list of numbers")
 }
 
 #[tokio::test]

@@ -60,8 +60,22 @@ async fn the_form_is_the_one_that_is_asked_for() {
       /metrics         metrics for Prometheus
       docs/clients.md  configuration of clients
       docs/api.md      supported fields of each dialect
-    ")
+    ");
     });
+
+    let page = get(&server, BROWSER, None).await;
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = page.headers()["content-security-policy"].to_str().expect("text").to_owned();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let page = within(page.text()).await.expect("a page");
+    for word in ["<title>Harmonic Stack", "<code>coder</code>", "/v1/messages", "/openapi.json"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_gets_a_document() {
+    let server = TestServer::new(&ScriptedEngine::new(Script::Queue)).await;
     let document = get(&server, "application/json", None).await;
     assert_eq!(document.headers()["vary"], "accept");
     let document: Value = within(document.json()).await.expect("JSON");
@@ -136,15 +150,6 @@ async fn the_form_is_the_one_that_is_asked_for() {
       ]
     }
     "#);
-
-    let page = get(&server, BROWSER, None).await;
-    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
-    let policy = page.headers()["content-security-policy"].to_str().expect("text").to_owned();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    let page = within(page.text()).await.expect("a page");
-    for word in ["<title>Harmonic Stack", "<code>coder</code>", "/v1/messages", "/openapi.json"] {
-        assert!(page.contains(word), "{word}: {page}");
-    }
 }
 
 #[tokio::test]

@@ -52,6 +52,6 @@ pub fn embed(path: &Path, inputs: &[&[Token]]) -> Result<Vec<Vec<f32>>, String> 
     let model = Model::load(path).map_err(|error| error.to_string())?;
     let (_, setup) = planned(path);
     let mut encoder = LlamaEncoder::new(&model, &setup).map_err(|error| error.to_string())?;
-    let encoded = encoder.encode(inputs).map_err(|error| error.to_string())?;
-    Ok(encoded.vectors)
+    let batch = encoder.encode(inputs).map_err(|error| error.to_string())?;
+    Ok(batch.vectors)
 }

@@ -127,7 +127,7 @@ fn matrices_become_f16_in_their_order_and_the_rest_stays() {
     let (up, data) = tensor("blk.0.ffn_up.weight");
     assert_eq!((up.kind, up.dimensions.as_slice()), (TensorType::F16, &[8, 16][..]));
     let second = f16::from_le_bytes([data[2], data[3]]);
-    assert_eq!(second.to_f32(), 0.25);
+    assert_eq!(second, f16::from_f32(0.25));
     let (bias, data) = tensor("blk.0.ffn_up.bias");
     assert_eq!((bias.kind, &data[4..8]), (TensorType::F32, &0.25f32.to_le_bytes()[..]));
     for full in ["position_embd.weight", "token_types.weight", "token_embd_norm.weight"] {
