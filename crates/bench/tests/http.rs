@@ -136,8 +136,10 @@ async fn bench_of(
     (found, sent)
 }
 
+/// Codes of the warnings, except those of intervals: windows as short as these differ at random.
 fn codes(run: &BenchRun) -> Vec<&str> {
-    run.warnings.iter().map(|warning| warning.code.as_str()).collect()
+    let codes = run.warnings.iter().map(|warning| warning.code.as_str());
+    codes.filter(|code| *code != "wide-interval").collect()
 }
 
 #[tokio::test]
@@ -165,7 +167,7 @@ async fn a_run_counts_what_the_server_counts() {
 async fn answers_that_break_off_are_failures() {
     let (run, _) = bench(Behaviour::BreaksOff).await;
     let run = run.unwrap();
-    assert_eq!(codes(&run), ["failures", "failures"]);
+    assert_eq!(codes(&run), ["failures"]);
     assert!(run.warnings[0].message.contains("ended prematurely"), "{:?}", run.warnings);
     for level in &run.series[0].levels {
         assert!(level.failures > 0 && level.tok_s.is_some());
