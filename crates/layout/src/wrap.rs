@@ -56,7 +56,7 @@ pub fn beside(first: &str, rest: &str, text: &str, width: Width) -> Vec<String> 
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         return with_prefixes(first, rest, &lines);
     };
-    let begin = text.split(' ').find(|word| !word.is_empty()).unwrap_or_default();
+    let begin = words(text.trim_start_matches(' ')).next().map_or("", |word| word.word);
     let crowded =
         !first.trim().is_empty() && !width.holds(display_width(first) + display_width(begin));
     let initial = if crowded { rest } else { first };
@@ -152,17 +152,17 @@ fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
     }))
 }
 
-/// Whether `next` is the unit of the number `word`, or one of them is a sign between two figures.
+/// Whether `next` is the unit of the number `word`, or one of them is a sign beside a figure.
 fn belong_together(word: &str, next: &str) -> bool {
-    if matches!(word, "±" | "×" | "÷") || matches!(next, "±" | "×" | "÷") {
-        return true;
+    if matches!(word, "±" | "×" | "÷") {
+        return next.starts_with(|c: char| c.is_ascii_digit());
     }
     let number = word.trim_start_matches(['(', '[', '~', '±', '<', '>', '`', '-']);
     let is_number = number.starts_with(|c: char| c.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '/'))
-        && number.ends_with(|c: char| c.is_ascii_digit());
-    is_number
-        && UNITS.contains(&next.trim_end_matches([',', '.', ';', ':', ')', ']', '`', '?', '!']))
+        && number.ends_with(|c: char| c.is_ascii_digit())
+        && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '/'));
+    let unit = next.trim_end_matches([',', '.', ';', ':', ')', ']', '`', '?', '!']);
+    is_number && (matches!(next, "±" | "×" | "÷") || UNITS.contains(&unit))
 }
 
 #[cfg(test)]
