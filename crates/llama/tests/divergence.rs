@@ -15,6 +15,9 @@ fn shipped() -> PathBuf {
     found.expect("smollm2:135m is in the store: `make test` pulls it").file.path
 }
 
+/// Threads of a measurement: one, because a second waits spinning for the first where other tests run.
+const THREADS: u32 = 1;
+
 fn converted(folder: &TempDir, from: &Path, format: &str) -> PathBuf {
     let path = folder.path().join(format!("{format}.gguf"));
     quantize(from, &path, format, 2).expect("converts");
@@ -26,23 +29,23 @@ fn a_conversion_with_fewer_bits_diverges_more() {
     let folder = TempDir::new().expect("a folder");
     let shipped = shipped();
     let of = |original: &Path, converted: &Path| {
-        let found = divergence(original, converted, 2).expect("measures");
+        let found = divergence(original, converted, THREADS).expect("measures");
         assert!(found.tokens > 500, "{found:?}");
         println!("{} from {}: {found:?}", converted.display(), original.display());
         found.nats_per_token
     };
     let f32 = converted(&folder, &shipped, "F32");
-    let [f16, bf16, q8_0, q4_0] =
-        ["F16", "BF16", "Q8_0", "Q4_0"].map(|format| converted(&folder, &f32, format));
+    let [f16, q8_0, q4_0] = ["F16", "Q8_0", "Q4_0"].map(|format| converted(&folder, &f32, format));
     assert!(of(&shipped, &shipped).abs() < 1e-12, "the same file twice");
     // Loss of the weights alone, with exact arithmetic.
-    let exact = [&f16, &bf16, &q8_0, &q4_0].map(|file| of(&f32, file));
+    let exact = [&f16, &q8_0, &q4_0].map(|file| of(&f32, file));
     assert!(exact[0] < 1e-4, "F16 holds every weight of Q4_1 to 2⁻¹¹: {exact:?}");
     assert!(exact.is_sorted(), "fewer bits diverge more: {exact:?}");
     // Compared with the shipped file: the automatic conversions are close enough, requantising is
     // not.
-    let seen = [&f32, &f16, &bf16, &q8_0, &q4_0].map(|file| of(&shipped, file));
-    let (q4_0, others) = seen.split_last().expect("five");
+    let bf16 = converted(&folder, &f32, "BF16");
+    let seen = [&bf16, &q8_0, &q4_0].map(|file| of(&shipped, file));
+    let (q4_0, others) = seen.split_last().expect("three");
     assert!(others.iter().all(|nats| *nats < DIVERGENCE_BOUND), "{seen:?}");
     assert!(*q4_0 > DIVERGENCE_BOUND, "{seen:?}");
 }
