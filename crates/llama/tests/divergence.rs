@@ -54,7 +54,7 @@ fn a_conversion_with_fewer_bits_diverges_more() {
 #[test]
 fn a_quantised_cache_diverges_within_bounds() {
     let shipped = shipped();
-    let of = |kv_type| kv_divergence(&shipped, kv_type, 2).expect("measures").nats_per_token;
+    let of = |kv_type| kv_divergence(&shipped, kv_type, THREADS).expect("measures").nats_per_token;
     assert!(of(KvType::F16).abs() < 1e-12, "the same cache twice");
     let quantised = of(KvType::Q8_0);
     println!("q8_0 from f16: {quantised}");

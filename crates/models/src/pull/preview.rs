@@ -2,7 +2,7 @@
 //! the bytes of it that are here already, and the rate at which the source sends now.
 //!
 //! Invariants: a measurement reads at most [`MAX_SAMPLE`], for at most [`SAMPLE_TIME`] after the
-//! first bytes, and all answers of a source are awaited for at most [`PATIENCE`]; nothing is
+//! first bytes, and all answers of a source are awaited for at most `PATIENCE`; nothing is
 //! written.
 //!
 //! Does not do: rates of package indexes, whose address only pip knows.
