@@ -181,7 +181,8 @@ fn the_starter_in_place_of_a_large_stack_is_what_starts_in_the_background() {
         80,
     );
     dialogue.until(&["its model is here"]);
-    dialogue.until(&["[y/s/n] "]);
+    // Where the disk of this machine is too small for the large stack, there is no `y`.
+    dialogue.until(&["s/n] "]);
     dialogue.enter("starter\r");
     dialogue.until(&["stack starter"]);
     let (code, shown) = dialogue.end();

@@ -199,8 +199,8 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     insta::assert_snapshot!(ledger, @"
     qwen3-4b: qwen3:4b as Q4_K_M, 32 sequences for 32 slots
       weights   2.5 GB  file size according to the catalog
-      KV       19.3 GB  131072 tokens in total, 4096 for each sequence; per token 147.5 kB: 36
-              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      KV       19.3 GB  131072 tokens in total, 4096 for each sequence; per token 147.5 kB: 36 layers
+              × 8 KV heads × (128 + 128) × 2 bytes (f16)
       prefix  470.2 MB  cached system prompts of 2 agents, and conversations
       park    717.5 MB  saved state of preempted borrowers
       compute 115.1 MB  masks and activations of a batch of 512, logits of 32 outputs
@@ -209,8 +209,8 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
 
     qwen3-8b: qwen3:8b as Q4_K_M, 32 sequences for 44 slots
       weights   5.0 GB  file size according to the catalog
-      KV       38.7 GB  262144 tokens in total, 8192 for each sequence; per token 147.5 kB: 36
-              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      KV       38.7 GB  262144 tokens in total, 8192 for each sequence; per token 147.5 kB: 36 layers
+              × 8 KV heads × (128 + 128) × 2 bytes (f16)
       prefix  939.0 MB  cached system prompts of 4 agents, and conversations
       park      1.4 GB  saved state of preempted borrowers
       compute 152.9 MB  masks and activations of a batch of 512, logits of 32 outputs
@@ -219,8 +219,8 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
 
     qwen3-14b: qwen3:14b as Q4_K_M, 9 sequences for 8 slots
       weights   9.0 GB  file size according to the catalog
-      KV       24.2 GB  147456 tokens in total, 16384 for each sequence; per token 163.8 kB: 40
-              layers × 8 KV heads × (128 + 128) × 2 bytes (f16)
+      KV       24.2 GB  147456 tokens in total, 16384 for each sequence; per token 163.8 kB: 40 layers
+              × 8 KV heads × (128 + 128) × 2 bytes (f16)
       prefix  511.2 MB  cached system prompts of 1 agent, and conversations
       park    896.9 MB  saved state of preempted borrowers
       compute 184.4 MB  masks and activations of a batch of 512, logits of 9 outputs
