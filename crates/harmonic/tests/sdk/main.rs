@@ -23,7 +23,8 @@ const ON_THE_SIMULATED_MACHINE: usize = 200;
 #[ignore = "needs clients that `make test-real` installs"]
 fn official_clients_work() {
     // The user's store, into which `make test` has pulled the starter model.
-    let mut up = binary(["up", "--stack", "starter", "--port", "0", "--yes"]);
+    // The cases have prompts that do not fit this context.
+    let mut up = binary(["up", "--stack", "starter", "--context", "2048", "--port", "0", "--yes"]);
     let passed = all_pass("real", &mut up);
     assert!(passed >= ON_THE_REAL_ENGINE, "only {passed} cases ran");
 }
