@@ -17,7 +17,6 @@ mod logging;
 mod openmp;
 mod question;
 mod reexec;
-mod repl;
 mod stop;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -74,14 +74,15 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 25] = [
             "app",
         ],
     ),
-    (BINARY, &["types", "api", "report", "app", "render"]),
+    ("repl", &["types", "api", "app", "render"]),
+    (BINARY, &["types", "api", "report", "app", "render", "repl"]),
 ];
 
 /// The binary: arguments, calls of `app`, rendering of results.
 const BINARY: &str = "harmonic";
 
 /// Maximum lines of the binary's sources, without tests.
-const LARGEST_BINARY: usize = 3300;
+const LARGEST_BINARY: usize = 3000;
 
 /// Library → the one crate that may use it outside of tests.
 const ONLY_IN: [(&str, &str); 12] = [
@@ -90,7 +91,7 @@ const ONLY_IN: [(&str, &str); 12] = [
     ("llguidance", "harmonic-engine"),
     ("axum", "harmonic-gateway"),
     ("clap", BINARY),
-    ("rustyline", BINARY),
+    ("rustyline", "harmonic-repl"),
     ("indicatif", "harmonic-render"),
     ("maud", "harmonic-report"),
     ("resvg", "harmonic-report"),

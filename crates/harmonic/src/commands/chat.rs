@@ -7,14 +7,14 @@ use harmonic_api::{Client, ClientError};
 use harmonic_app::Settings;
 use harmonic_app::conversation::Conversation;
 use harmonic_render::{Printer, Progress};
+use harmonic_repl::command::{Command, HELP};
+use harmonic_repl::lines::{Line, Lines};
+use harmonic_repl::stream_printer::{AnswerError, StreamPrinter};
 use harmonic_types::{AgentName, did_you_mean};
 
 use crate::cli::Chat;
 use crate::error::{self, CliError};
 use crate::exit::Exit;
-use crate::repl::command::{Command, HELP};
-use crate::repl::lines::{Line, Lines};
-use crate::repl::stream_printer::StreamPrinter;
 use crate::stop::{Signal, Signals, Stop};
 
 pub async fn run(
@@ -46,7 +46,7 @@ pub async fn run(
     let mut answer = StreamPrinter::on(printer, args.stats);
     let answered = stop.or(answer.answer(&client, &conversation.request(&question))).await;
     answer.end()?;
-    answered??;
+    answered?.map_err(failed)?;
     Ok(Exit::Ok)
 }
 
@@ -56,6 +56,14 @@ fn unlisted(error: ClientError, url: &str) -> anyhow::Error {
         return error.into();
     }
     anyhow::Error::from(error).context(format!("cannot get the agents of the server at {url}"))
+}
+
+/// The error itself, whose remedy is found by its type.
+fn failed(error: AnswerError) -> anyhow::Error {
+    match error {
+        AnswerError::Client(error) => error.into(),
+        AnswerError::Output(error) => error.into(),
+    }
 }
 
 fn question_on_stdin() -> anyhow::Result<String> {
@@ -147,7 +155,7 @@ impl Repl<'_> {
             answered = answer.answer(&self.client, &request) => {
                 if let Err(error) = answered {
                     answer.end()?;
-                    self.report(&error);
+                    self.report(&failed(error));
                 }
                 None
             }

@@ -38,8 +38,8 @@ impl Lines {
     ///
     /// # Errors
     /// When the terminal cannot be used.
-    pub fn start() -> anyhow::Result<Self> {
-        let mut editor = DefaultEditor::new()?;
+    pub fn start() -> io::Result<Self> {
+        let mut editor = DefaultEditor::new().map_err(io::Error::other)?;
         let (prompts, requests) = mpsc::channel::<String>();
         let (answer, answers) = unbounded::unbounded_channel();
         thread::Builder::new().name("lines".to_owned()).spawn(move || {

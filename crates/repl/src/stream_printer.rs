@@ -1,16 +1,28 @@
 //! Printer of a streamed answer: text on stdout, reasoning and status on stderr.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use harmonic_api::openai::ChatRequest;
-use harmonic_api::{ChatEvent, Client};
+use harmonic_api::{ChatEvent, Client, ClientError};
 use harmonic_app::answer_timing::AnswerTiming;
 use harmonic_render::{Bar, Flow, Printer, Width, answer_timing, spinner};
 use harmonic_types::Event;
 
 /// Delay before a spinner is shown.
 const NO_SPINNER_WITHIN: Duration = Duration::from_millis(300);
+
+/// Why an answer was not printed to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum AnswerError {
+    /// The request failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The answer cannot be written.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
 
 /// State of one answer.
 #[derive(Debug)]
@@ -57,7 +69,11 @@ impl<'a> StreamPrinter<'a> {
     ///
     /// # Errors
     /// When the request fails, or stdout is closed.
-    pub async fn answer(&mut self, client: &Client, request: &ChatRequest) -> anyhow::Result<()> {
+    pub async fn answer(
+        &mut self,
+        client: &Client,
+        request: &ChatRequest,
+    ) -> Result<(), AnswerError> {
         self.max_tokens = request.max_tokens;
         let mut timing = AnswerTiming::new(Instant::now());
         let request_sent = client.chat(request);
@@ -95,7 +111,7 @@ impl<'a> StreamPrinter<'a> {
     ///
     /// # Errors
     /// When stdout is closed.
-    pub fn end(&mut self) -> anyhow::Result<()> {
+    pub fn end(&mut self) -> io::Result<()> {
         self.clear_spinner();
         if std::mem::take(&mut self.in_reasoning) {
             self.printer.aside("\n");
@@ -137,13 +153,13 @@ impl<'a> StreamPrinter<'a> {
         self.printer.aside(text);
     }
 
-    fn write_text(&mut self, text: &str) -> anyhow::Result<()> {
+    fn write_text(&mut self, text: &str) -> io::Result<()> {
         self.clear_spinner();
         if std::mem::take(&mut self.in_reasoning) {
             self.printer.aside("\n\n");
         }
         self.text.push_str(text);
-        Ok(self.printer.chunk(&self.flow.push(text))?)
+        self.printer.chunk(&self.flow.push(text))
     }
 }
 
