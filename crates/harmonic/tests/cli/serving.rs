@@ -97,7 +97,12 @@ fn a_plan_as_printed_is_what_up_starts() {
     server.signal("TERM");
     let ran = server.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.err.contains("  executive, technical_director"), "{ran:?}");
+    // Which agents fit depends on the machine.
+    let plan = plan.json();
+    let placed = plan["agents"].as_array().unwrap().iter().filter(|one| !one["engine"].is_null());
+    let names: Vec<&str> = placed.map(|agent| agent["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"executive"), "{plan}");
+    assert!(ran.err.contains(&format!("\n  {}\n", names.join(", "))), "{ran:?}");
 }
 
 #[test]
