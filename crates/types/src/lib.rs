@@ -25,11 +25,15 @@ pub mod plan;
 pub mod provenance;
 pub mod rejection;
 pub mod request;
+pub mod run_budget;
+pub mod run_record;
 pub mod sampling;
 pub mod sensors;
 pub mod stack;
 pub mod suggestion;
+pub mod task_graph;
 pub mod thinking;
+pub mod tool;
 pub mod trade;
 pub mod tuned;
 pub mod units;
@@ -60,11 +64,15 @@ pub use rejection::{LargerContext, Rejection};
 pub use request::{
     ClientName, Event, FinishReason, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };
+pub use run_budget::{RunBudget, RunSpent};
+pub use run_record::{RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState};
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};
 pub use suggestion::{closest, did_you_mean};
+pub use task_graph::{Task, TaskGraph, TaskIndex, Work};
 pub use thinking::{Effort, Thinking};
+pub use tool::{ToolEffects, ToolOutput, ToolSpec};
 pub use trade::Trade;
 pub use tuned::{
     Divergence, QuantisedKv, Threads, TuneAxis, TuneCandidate, TuneComparison, TunedConfig,
