@@ -1,6 +1,9 @@
 //! Ignored parts of a request, reported to the client: unread fields, and omitted tools.
 //!
 //! Invariants: bounded for bodies of any size; every entry is a valid header value.
+//!
+//! Does not do: list the fields that are dropped without a word; each body does (`WITHOUT_EFFECT` in its
+//! `request.rs`).
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -22,7 +22,7 @@ use crate::event::{Event, EventAdapter, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::listen::ListenConfig;
 use crate::settings::Settings;
-use crate::{agent_info, descriptors, inspect, power_samples};
+use crate::{agent_info, file_descriptors, inspect, power_samples};
 
 /// Time to send the last bytes of answers after the engines are drained.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ impl TeamServer {
         observer: &dyn Observer,
     ) -> Result<Self> {
         let address = listen.address;
-        descriptors::raise_limit();
+        file_descriptors::raise_limit();
         let http = HttpThreads::start(plan.http_threads.unwrap_or(HTTP_THREADS))?;
         let listener = http.spawn(harmonic_gateway::bind(address)).await??;
         Self::serve_on(http, listener, listen, plan, settings, observer).await
@@ -177,10 +177,10 @@ fn available(plan: &Plan) -> Result<Bytes> {
 }
 
 /// Limits of the server, with those of connections: as given, or the default, and within the limit
-/// of file descriptors.
+/// of file file_descriptors.
 fn limits(all: Option<NonZeroU32>, per_address: Option<NonZeroU32>) -> Config {
     let defaults = Config::default();
-    let possible = descriptors::raise_limit().saturating_sub(OTHER_DESCRIPTORS).max(1);
+    let possible = file_descriptors::raise_limit().saturating_sub(OTHER_DESCRIPTORS).max(1);
     let possible = usize::try_from(possible).unwrap_or(usize::MAX);
     let count = |given: Option<NonZeroU32>| {
         given.map(|given| usize::try_from(given.get()).unwrap_or(usize::MAX))

@@ -4,7 +4,8 @@
 //! in the ring; a listener gets at most four chunks per second; a listener that is too slow gets
 //! the number of lost events and a new snapshot; the stream ends with the server.
 //!
-//! Does not do: buffering for a listener. The ring is bounded and shared by all.
+//! Does not do: the types of the events and of the snapshot (crate `events`); buffering for a listener.
+//! The ring is bounded and shared by all.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -12,7 +12,7 @@
 //! (`launcher`).
 #![forbid(unsafe_code)]
 
-mod accept;
+mod accept_header;
 mod access;
 mod agent_info;
 mod answer;
@@ -38,7 +38,6 @@ mod respond;
 mod root;
 mod router;
 mod routes;
-mod scrape;
 mod server;
 mod shared;
 mod slots;

@@ -12,10 +12,12 @@
 use harmonic_engine::EngineStatus;
 
 mod answers;
+mod endpoint;
 mod engines;
 mod request;
 mod responses;
 
+pub(crate) use endpoint::scrape;
 pub(crate) use request::RequestMetrics;
 pub(crate) use responses::count;
 

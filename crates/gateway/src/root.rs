@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::accept;
+use crate::accept_header;
 use crate::model_registry::RegisteredAgent;
 use crate::respond::json;
 use crate::shared::Shared;
@@ -98,14 +98,14 @@ fn links(all: &[(&'static str, &'static str)]) -> Vec<Link> {
 /// Whether a browser asks for this document.
 pub(crate) fn asks_for_page(request: &Request) -> bool {
     request.uri().path() == PATH
-        && accept::preferred(request.headers(), &[HTML, JSON, TEXT]) == Some(HTML)
+        && accept_header::preferred(request.headers(), &[HTML, JSON, TEXT]) == Some(HTML)
 }
 
 /// Describes the server.
 pub(crate) async fn root(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Response {
     let models = shared.models();
     let agents = models.agents();
-    let mut response = match accept::preferred(&headers, &[HTML, JSON, TEXT]) {
+    let mut response = match accept_header::preferred(&headers, &[HTML, JSON, TEXT]) {
         Some(HTML) => html(StatusCode::OK, page::of_team(agents)),
         Some(JSON) => json(StatusCode::OK, &document(agents, shared.access.keys.is_some())),
         _ => text(agents).into_response(),

@@ -9,7 +9,7 @@ use axum::routing::get;
 
 use crate::api_error::{ApiError, error_layer};
 use crate::shared::Shared;
-use crate::{access, events, health, metrics, openapi, ready, root, routes, scrape, slots, span};
+use crate::{access, events, health, metrics, openapi, ready, root, routes, slots, span};
 
 /// Router with all routes and middleware over `shared`.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -17,7 +17,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/", get(root::root))
         .route("/health", get(health::health))
         .route("/ready", get(ready::ready))
-        .route("/metrics", get(scrape::scrape))
+        .route("/metrics", get(metrics::scrape))
         .route("/slots", get(slots::slots))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi::openapi))

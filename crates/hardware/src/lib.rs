@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 
 pub mod apple;
+pub mod bandwidth_probe;
 pub mod cgroup;
 pub mod cpu;
 pub mod detect;
@@ -29,7 +30,6 @@ pub mod memory;
 pub mod meter;
 pub mod nvml;
 pub mod platform;
-pub mod probe;
 pub mod profile;
 pub mod rapl;
 pub mod sensors;

@@ -17,12 +17,12 @@ use crate::rapl::RaplMeter;
 use crate::sysroot::Sysroot;
 
 pub mod amdgpu;
+pub mod dgx_spark;
 pub mod hwmon;
 pub mod idle;
 pub mod ina3221;
 pub mod nvml;
 pub mod sampled;
-pub mod spark;
 
 /// A meter with the name of its interface.
 pub struct NamedMeter {
@@ -79,7 +79,7 @@ pub fn for_machine(
 
 fn of_best_device(root: &Sysroot, machine: &Machine) -> Result<Option<NamedMeter>, MeterError> {
     match machine.platform {
-        Platform::DgxSpark | Platform::NvidiaUnified => match spark::open(root)? {
+        Platform::DgxSpark | Platform::NvidiaUnified => match dgx_spark::open(root)? {
             Some(meter) => Ok(Some(named_meter("spark-hwmon", meter))),
             None => of_nvml(machine, PowerScope::GpuRail),
         },
@@ -98,7 +98,7 @@ fn of_best_device(root: &Sysroot, machine: &Machine) -> Result<Option<NamedMeter
 /// A meter of the best device whose scope includes the CPU, otherwise RAPL.
 fn of_cpu(root: &Sysroot, machine: &Machine) -> Result<Option<NamedMeter>, MeterError> {
     let found = match machine.platform {
-        Platform::DgxSpark => spark::open(root)?.map(|meter| named_meter("spark-hwmon", meter)),
+        Platform::DgxSpark => dgx_spark::open(root)?.map(|meter| named_meter("spark-hwmon", meter)),
         Platform::StrixHalo { .. } | Platform::AmdApu { .. } => {
             of_amdgpu(root, machine, PowerScope::SocPackage)?
         }

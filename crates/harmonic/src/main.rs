@@ -3,8 +3,6 @@
 //! Owns: the way from arguments to an exit code. A command parses, calls `app` and renders.
 #![forbid(unsafe_code)]
 
-#[cfg(target_os = "linux")]
-mod allocator;
 mod cli;
 mod commands;
 mod environment;
@@ -13,6 +11,8 @@ mod exit;
 mod form_trial;
 mod help;
 mod logging;
+#[cfg(target_os = "linux")]
+mod malloc_environment;
 #[cfg(target_os = "linux")]
 mod openmp;
 mod question;

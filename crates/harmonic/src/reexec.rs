@@ -4,7 +4,7 @@
 //! process, same arguments.
 
 #[cfg(target_os = "linux")]
-use crate::{allocator, openmp};
+use crate::{malloc_environment, openmp};
 
 /// Executes this program once more with the variables that the user has not set, unless all are set
 /// or the system refuses. Must be called before anything else.
@@ -15,7 +15,7 @@ pub fn with_settings() {
 
         let is_set = |name: &str| std::env::var_os(name).is_some();
         let spin_count = (!is_set(openmp::WAIT_POLICY)).then_some(openmp::SPIN_COUNT);
-        let settings = spin_count.into_iter().chain(allocator::SETTINGS);
+        let settings = spin_count.into_iter().chain(malloc_environment::SETTINGS);
         let missing: Vec<(&str, &str)> = settings.filter(|(name, _)| !is_set(name)).collect();
         if missing.is_empty() {
             return;

@@ -2,6 +2,9 @@
 //!
 //! Invariants: signals are received on a thread that lives as long as the process, so that the
 //! second one ends it even while the runtime shuts down.
+//!
+//! Does not do: decide what a stop leaves behind. Each command hands the token on; how a benchmark keeps
+//! what it has measured is in `harmonic_bench::run`.
 
 use std::io;
 use std::sync::Arc;

@@ -11,23 +11,23 @@
 //! Does not do: I/O, policy, or any figure of a particular machine.
 #![forbid(unsafe_code)]
 
+mod hash;
 pub mod judgement;
 pub mod kv;
 mod least_squares;
 pub mod line;
 pub mod load;
-mod mix;
 pub mod step;
 pub mod usl;
 pub mod verdict;
 
+pub use hash::mix;
 pub use judgement::{
     Conditions, WIDE_HALF_WIDTH, judge, judge_with_stated, relative_half_width, unqualified,
 };
 pub use kv::{CACHE_ALIGNMENT, CacheShape, KvCost, aligned};
 pub use line::StepLine;
 pub use load::{BUSY_SHARE, Disturbance, load_between, load_figures, load_over};
-pub use mix::mix;
 pub use step::{MachineModel, StepLoad, WeightCost, roof, step_time};
 pub use usl::{Optimum, OptimumInterval, ScalabilityLaw, optimum};
 pub use verdict::{LevelThroughput, verdict, verdict_within};

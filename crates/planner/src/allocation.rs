@@ -21,10 +21,11 @@
 //! members only increase, and with the same members and KV types no agent's context, then slots,
 //! decreases.
 //!
-//! The rest of the budget is then spent on performance: layouts (`layout.rs`), attention
+//! The rest of the budget is then spent on performance: layouts (`kv_layout.rs`), attention
 //! (`attention.rs`), sequences to lend (`lending.rs`), and saved states (`leftover.rs`).
 //!
-//! Does not do: name engines or give reasons; see [`crate::plan()`]. The figures of what was given up
+//! Does not do: decide how many slots an agent should have ([`crate::slot_targets`]); name engines or give
+//! reasons ([`crate::plan()`]). The figures of what was given up
 //! are in [`crate::shortage`].
 
 use harmonic_types::{Bytes, KvLayout};

@@ -13,7 +13,7 @@
 //! **Layout.** `streams` gives each sequence max(context) cells. `unified` is one pool with room
 //! for the `sequences` largest slots, in which every sequence attends over the whole pool. Grants
 //! are computed with the cheaper of the two; where streams allow the same grants, the engine uses
-//! streams (`layout.rs`).
+//! streams (`kv_layout.rs`).
 //!
 //! **Embeddings** have a rule of their own (`embedding.rs`).
 //!

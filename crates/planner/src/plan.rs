@@ -15,9 +15,9 @@ use crate::demand::Demand;
 use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::input::{PlanOptions, PlannedModel};
-use crate::layout::preferred_layout;
+use crate::kv_layout::preferred_layout;
 use crate::shortage::Shortage;
-use crate::targets::{floor, quotas, target};
+use crate::slot_targets::{floor, quotas, target};
 use crate::tuned::{best_config, faithful_kv};
 
 /// Plans `stack` on `hardware`. The keys of `models` are the model names used by the agents.

@@ -249,7 +249,7 @@ fn efficiency_refusal(subjects: &[Subject]) -> Option<String> {
     }
     let (first, scope) = scopes[0];
     let (other, different) = scopes.iter().find(|(_, other)| *other != scope)?;
-    let word = |scope: Option<PowerScope>| scope.map_or("unknown", crate::figure::scope);
+    let word = |scope: Option<PowerScope>| scope.map_or("unknown", crate::number_format::scope);
     Some(format!(
         "tok/W are not compared: the power scope is {} for {first} and {} for {other}",
         word(scope),

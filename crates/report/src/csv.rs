@@ -5,7 +5,7 @@
 use ::csv::Writer;
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series};
 
-use crate::figure;
+use crate::number_format;
 
 /// Column names.
 const HEADER: [&str; 45] = [
@@ -73,7 +73,7 @@ pub fn render(run: &BenchRun) -> String {
 fn row(series: &Series, level: &LevelResult) -> Vec<String> {
     let sensors = level.sensors.unwrap_or_default();
     let load = level.load.unwrap_or_default();
-    let scope = level.power.map(|power| figure::scope(power.scope).to_owned());
+    let scope = level.power.map(|power| number_format::scope(power.scope).to_owned());
     let mut row = vec![
         series.model.clone(),
         series.agent.as_ref().map(|agent| agent.0.clone()).unwrap_or_default(),

@@ -8,7 +8,7 @@
 use harmonic_types::{BenchRun, Finding, Series, Trend};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::figure::{digits, printable, sentence};
+use crate::number_format::{digits, printable, sentence};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
 use crate::{chart, method, palette, title};
 
@@ -108,7 +108,7 @@ fn facts(series: &Series) -> Vec<(&'static str, String, String)> {
         series.levels.iter().filter_map(|level| Some((level, level.tok_per_w?, level.power?)));
     let best = best.max_by(|(_, one, _), (_, other, _)| one.gross.total_cmp(&other.gross));
     if let Some((level, efficiency, power)) = best {
-        let scope = crate::figure::scope(power.scope);
+        let scope = crate::number_format::scope(power.scope);
         let about = format!("at {}x, power of the {scope}", level.parallel);
         facts.push(("best efficiency", format!("{:.2} tok/W", efficiency.gross), about));
     }

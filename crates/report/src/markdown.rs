@@ -4,7 +4,7 @@
 
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
 
-use crate::figure::{digits, or_absent, scope, sentence, time, with_uncertainty};
+use crate::number_format::{digits, or_absent, scope, sentence, time, with_uncertainty};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
 use crate::title;
 

@@ -10,7 +10,7 @@
 use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::{BenchRun, LevelResult, Series};
 
-use crate::figure::or_absent;
+use crate::number_format::or_absent;
 use crate::terminal::fit_lines;
 
 mod notes;

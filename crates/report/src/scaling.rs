@@ -9,7 +9,7 @@ use crate::chart::{
     Chart, Curve, Format, Marker, MarkerShape, Point, Reference, ReferenceKind, Theme, render,
 };
 use crate::compare::{Subject, short_names};
-use crate::figure::{printable, time, with_uncertainty};
+use crate::number_format::{printable, time, with_uncertainty};
 use crate::title;
 
 /// Segments of a fitted curve.

@@ -8,8 +8,8 @@
 
 use harmonic_types::{BenchRun, Series};
 
-use crate::figure::printable;
 use crate::method::day_and_time;
+use crate::number_format::printable;
 
 /// Most models that a title names.
 const MOST_MODELS: usize = 3;

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harmonic_api::Client;
 use harmonic_bench::{Levels, Telemetry, Warning};
-use harmonic_hardware::probe::probe;
+use harmonic_hardware::bandwidth_probe::probe;
 use harmonic_hardware::profile::bandwidth;
 use harmonic_hardware::{
     EngineDevice, OwnProcesses, Sysroot, energy_meter_for, environment, load_meter, sensors,

@@ -4,7 +4,7 @@ use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::Interval;
 
 use super::{ComparedLevel, ComparedModel, ComparedRatio, Comparison, Difference};
-use crate::figure::{digits, or_absent, uncertainty};
+use crate::number_format::{digits, or_absent, uncertainty};
 
 /// Tables in the form of §4.1, with peaks and sweet spots.
 pub fn text(comparison: &Comparison, width: Width) -> String {

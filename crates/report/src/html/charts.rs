@@ -3,7 +3,7 @@
 use harmonic_types::{BenchRun, LevelResult, Percentiles};
 
 use crate::chart::{Chart, Curve, Format, Point};
-use crate::figure::{digits, scope, time};
+use crate::number_format::{digits, scope, time};
 
 /// Accessor of a latency distribution of a level.
 type Times = fn(&LevelResult) -> Option<Percentiles>;

@@ -3,8 +3,8 @@
 use harmonic_types::{LevelResult, Percentiles, Series};
 use maud::{Markup, html};
 
-use crate::figure::{ABSENT, digits, or_absent, printable, scope, time, with_uncertainty};
 use crate::mark::Mark;
+use crate::number_format::{ABSENT, digits, or_absent, printable, scope, time, with_uncertainty};
 
 /// All figures of a series; empty columns are omitted.
 pub fn levels(series: &Series) -> Markup {

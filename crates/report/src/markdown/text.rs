@@ -6,7 +6,7 @@
 //!
 //! Invariants: the text is one line, and no part of it becomes markup.
 
-use crate::figure::printable;
+use crate::number_format::printable;
 
 /// Text at the start of a block: a paragraph, a heading or a list item.
 pub fn plain(text: &str) -> String {

@@ -3,7 +3,7 @@
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{LevelResult, Percentiles, Series};
 
-use crate::figure::{digits, or_absent, time};
+use crate::number_format::{digits, or_absent, time};
 
 fn columns() -> [Column; 9] {
     [

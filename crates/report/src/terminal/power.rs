@@ -3,7 +3,7 @@
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, LevelResult, Series};
 
-use crate::figure::{digits, or_absent, scope};
+use crate::number_format::{digits, or_absent, scope};
 
 /// Table of each series with power or sensor figures; empty without any.
 pub fn power(run: &BenchRun, width: Width) -> String {

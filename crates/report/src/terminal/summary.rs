@@ -8,7 +8,7 @@ use harmonic_layout::{Width, beside};
 use harmonic_types::{BenchRun, Series};
 
 use super::table::single_stream;
-use crate::figure::digits;
+use crate::number_format::digits;
 
 /// Sweet spot of each series with its reason and speed-up over 1x, and the cliff, if any.
 pub fn summary(run: &BenchRun, width: Width) -> String {

@@ -4,8 +4,8 @@ use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
 use super::arrivals::arrivals;
-use crate::figure::{digits, or_absent, time, uncertainty};
 use crate::mark::Mark;
+use crate::number_format::{digits, or_absent, time, uncertainty};
 
 fn columns() -> [Column; 10] {
     [

@@ -1,4 +1,4 @@
-//! `GET /metrics`: current values of [`crate::metrics`].
+//! `GET /metrics`: current values of all metrics.
 
 use std::sync::Arc;
 
