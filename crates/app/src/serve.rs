@@ -177,7 +177,7 @@ fn available(plan: &Plan) -> Result<Bytes> {
 }
 
 /// Limits of the server, with those of connections: as given, or the default, and within the limit
-/// of file file_descriptors.
+/// of file descriptors.
 fn limits(all: Option<NonZeroU32>, per_address: Option<NonZeroU32>) -> Config {
     let defaults = Config::default();
     let possible = file_descriptors::raise_limit().saturating_sub(OTHER_DESCRIPTORS).max(1);
