@@ -66,10 +66,21 @@ fn failed(error: AnswerError) -> anyhow::Error {
     }
 }
 
+/// Longest question on stdin, in bytes: servers read no longer body by default, and stdin may be
+/// endless.
+const QUESTION_LIMIT: u64 = 16 << 20;
+
 fn question_on_stdin() -> anyhow::Result<String> {
-    let mut question = String::new();
+    let mut question = Vec::new();
     io::stdin()
-        .read_to_string(&mut question)
+        .take(QUESTION_LIMIT + 1)
+        .read_to_end(&mut question)
+        .context("cannot read the question from stdin")?;
+    if question.len() as u64 > QUESTION_LIMIT {
+        let hint = "pass a part of it: servers read at most 16 MiB";
+        return Err(CliError::new("the question on stdin has more than 16 MiB", hint).into());
+    }
+    let question = String::from_utf8(question)
         .context("cannot read the question from stdin: expected UTF-8")?;
     Ok(question.trim().to_owned())
 }

@@ -90,6 +90,8 @@ fn from_the_background_to_an_answer_and_back_to_nothing() {
     assert!(!piped.out.trim().is_empty(), "{piped:?}");
     let hint = format!("harmonic chat coder --port {port}");
     owner.piped(&["chat", "coder"], "\n").refuses(&["no question on stdin", &hint]);
+    let endless = "a ".repeat((8 << 20) + 1);
+    owner.piped(&["chat", "coder"], &endless).refuses(&["stdin has more than 16 MiB"]);
     owner.run(["chat", "plumber", "Hello"]).refuses(&["unknown agent `plumber`", "executive"]);
     owner.run(["chat", "codr", "Hello"]).refuses(&["(did you mean `coder`?)"]);
 
