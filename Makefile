@@ -109,7 +109,7 @@ test: ## fetch two small models and run all tests
 	@$(STAGE) "pull gemma3:270m" $(TARGET)/debug/harmonic models pull gemma3:270m
 	@$(STAGE) test $(CARGO) test --workspace --locked
 
-# Two programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
+# Four programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
 # minutes. The binary that pulls the model is the one under test, and is that of `make test`.
 test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
 	@$(STAGE) setup sh scripts/setup.sh clients

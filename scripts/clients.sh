@@ -37,13 +37,22 @@ if ! installed python "$(cat "$PYTHON")"; then
     stamp python "$(cat "$PYTHON")"
 fi
 
-# Claude Code and Codex are programs of the machine in packages of its kind: what their install
+# Claude Code, Codex and opencode are programs of the machine in packages of its kind: what their install
 # scripts would do is to put a link to them elsewhere.
 if ! installed node "$(cat "$NODE/package-lock.json")"; then
     mkdir -p "$place/node"
     cp "$NODE/package.json" "$NODE/package-lock.json" "$place/node"
     npm ci --prefix "$place/node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     stamp node "$(cat "$NODE/package-lock.json")"
+fi
+
+# One package that contains all it needs; its optional ones, of which a registry may lack some, are
+# the microphone, the clipboard and pictures.
+QWEN=@qwen-code/qwen-code@0.24.4
+if ! installed qwen "$QWEN"; then
+    npm install --prefix "$place/qwen" --omit=optional --ignore-scripts --no-save --no-audit \
+        --no-fund --loglevel=error "$QWEN" >&2
+    stamp qwen "$QWEN"
 fi
 
 # Since 1.21 Go reads which version a module needs, and Ollama needs a newer one than many systems

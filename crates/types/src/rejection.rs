@@ -46,7 +46,11 @@ impl fmt::Display for LargerContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::SameModel(tokens) => {
-                write!(f, "restart the server with `harmonic up --context {tokens}`")
+                // Only the server's user knows the other options that it was started with.
+                write!(
+                    f,
+                    "restart the server by the same `harmonic up` command, with `--context {tokens}`"
+                )
             }
             Self::Standard(tokens) => write!(
                 f,

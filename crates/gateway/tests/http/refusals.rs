@@ -52,7 +52,7 @@ async fn refusals_of_the_engine() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"error":{"message":"the prompt has 3000 tokens, but the context of coder has 2048, at least one of them for the answer: shorten the prompt, or restart the server with `harmonic up --context 4096`","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}
+    {"error":{"message":"the prompt has 3000 tokens, but the context of coder has 2048, at least one of them for the answer: shorten the prompt, or restart the server by the same `harmonic up` command, with `--context 4096`","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}
 
     400 Bad Request
     content-type: application/json

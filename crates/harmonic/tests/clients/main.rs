@@ -1,12 +1,14 @@
 //! Third-party programs and frameworks, as their users run them, with the real engine: Ollama's
-//! command line, `llm` with its plugin, Claude Code, Codex, and the cases of the directories
-//! `python` and `node`. `make test-real` installs what they need and runs this.
+//! command line, `llm` with its plugin, coding agents, and the cases of the directories `python` and
+//! `node`. `make test-real` installs what they need and runs this.
 //!
 //! The models' answers are mostly meaningless (`model.rs`): the tests check that each program gets
 //! what it requests, and that refusals are shown to its user.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod coding_agents;
 mod embeddings;
+mod first_requests;
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
 mod harness;
@@ -78,72 +80,6 @@ fn llm_lists_agents_and_sends_prompts() {
     formed.succeeds(&[]);
     let answer: serde_json::Value = serde_json::from_str(formed.out.trim()).unwrap();
     assert_eq!(answer, serde_json::json!({"day": "Monday"}));
-    team.ends_well();
-}
-
-/// With its complete own prompt and tools: 20,000 tokens.
-#[test]
-#[ignore = "needs programs that `make test-real` installs"]
-fn claude_code_gets_an_answer_to_its_whole_prompt() {
-    let team = Team::start();
-    let claude = |args: &[&str]| {
-        let mut program =
-            Program::new("node/node_modules/@anthropic-ai/claude-code-PLATFORM/claude");
-        for (name, value) in [
-            ("ANTHROPIC_BASE_URL", team.url()),
-            ("ANTHROPIC_API_KEY", "any"),
-            ("ANTHROPIC_MODEL", "coder"),
-            ("ANTHROPIC_SMALL_FAST_MODEL", "coder"),
-            ("ANTHROPIC_DEFAULT_HAIKU_MODEL", "coder"),
-            ("CLAUDE_CODE_MAX_OUTPUT_TOKENS", "16"),
-            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-            ("DISABLE_AUTOUPDATER", "1"),
-            ("DISABLE_ERROR_REPORTING", "1"),
-            ("DISABLE_TELEMETRY", "1"),
-            ("API_TIMEOUT_MS", "300000"),
-        ] {
-            program = program.env(name, value);
-        }
-        program.run(args)
-    };
-    let ran = claude(&["-p", "Name a day.", "--output-format", "json", "--max-turns", "1"]);
-    let document: serde_json::Value =
-        serde_json::from_str(ran.out.trim()).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-    // The answer may be truncated by the token limit, which Claude Code reports as an error.
-    let read = document["usage"]["input_tokens"].as_u64().unwrap_or_default()
-        + document["usage"]["cache_read_input_tokens"].as_u64().unwrap_or_default();
-    assert!(read > 5_000, "{document:#}");
-    team.ends_well();
-}
-
-/// With its own instructions and tools, some of which the server omits.
-#[test]
-#[ignore = "needs programs that `make test-real` installs"]
-fn codex_gets_an_answer_to_its_own_instructions() {
-    let team = Team::start();
-    let provider = format!(
-        r#"model_providers.here={{name="here",base_url="{}/v1",wire_api="responses",request_max_retries=0,stream_max_retries=0}}"#,
-        team.url()
-    );
-    let ran =
-        Program::new("node/node_modules/@openai/codex-PLATFORM/vendor/TARGET/bin/codex").run(&[
-            "exec",
-            "--skip-git-repo-check",
-            "--json",
-            "--sandbox",
-            "read-only",
-            "-c",
-            &provider,
-            "-c",
-            "model_provider=\"here\"",
-            "-c",
-            "model=\"coder\"",
-            "-c",
-            "model_context_window=32768",
-            "Name a day.",
-        ]);
-    ran.succeeds(&["turn.completed"]);
-    assert!(!ran.out.contains("turn.failed"), "{ran:?}");
     team.ends_well();
 }
 

@@ -13,7 +13,7 @@ use harmonic_models::gguf::{Header, TensorInfo, TensorType};
 
 use crate::harness::{binary, ran};
 
-/// Context that fits the prompts of Claude Code and Codex.
+/// Context that fits the prompts of all coding agents.
 pub const CONTEXT: u32 = 32_768;
 const LAYERS: u32 = 2;
 /// `<|im_end|>`.

@@ -12,7 +12,7 @@ const LIMIT_S: &str = "300";
 
 pub struct Program {
     command: Command,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// Result of a run.
@@ -56,11 +56,17 @@ impl Program {
             .env("TERM", "dumb")
             .env("NO_PROXY", "127.0.0.1")
             .stdin(Stdio::null());
-        Self { command, _home: home }
+        Self { command, home }
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// File in its home, which is its working directory.
+    pub fn file(self, name: &str, content: &str) -> Self {
+        std::fs::write(self.home.path().join(name), content).unwrap();
         self
     }
 
@@ -78,6 +84,11 @@ impl Program {
 }
 
 impl Ran {
+    /// All that its user sees.
+    pub fn said(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+
     #[track_caller]
     pub fn succeeds(&self, words: &[&str]) {
         assert_eq!(self.code, Some(0), "{self:?}");
@@ -95,7 +106,6 @@ impl Ran {
     #[track_caller]
     pub fn fails_with(&self, words: &str) {
         self.fails();
-        let said = format!("{}{}", self.out, self.err);
-        assert!(said.contains(words), "{}: `{words}` is missing: {self:?}", self.command);
+        assert!(self.said().contains(words), "{}: `{words}` is missing: {self:?}", self.command);
     }
 }
