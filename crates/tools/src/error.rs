@@ -92,7 +92,10 @@ impl ToolError {
     pub fn outcome_unknown(&self) -> bool {
         matches!(
             self,
-            Self::Lost { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Failed { .. }
+            Self::Lost { .. }
+                | Self::TimedOut { .. }
+                | Self::Cancelled { .. }
+                | Self::Failed { .. }
         )
     }
 

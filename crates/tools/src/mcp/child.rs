@@ -18,7 +18,8 @@ use crate::helper::{Helper, Program, Task};
 /// Variables that a server gets beside those of its configuration, as with the protocol's own
 /// libraries, and those of the language and of temporary files.
 const INHERITED: [&str; 11] = [
-    "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER",
+    "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ",
+    "USER",
 ];
 
 /// Time in which a server may end by itself after its input has ended.

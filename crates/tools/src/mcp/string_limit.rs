@@ -25,7 +25,10 @@ enum Place {
     /// After a backslash.
     Escape,
     /// Within the digits after `\u`.
-    Digits { seen: u8, value: u32 },
+    Digits {
+        seen: u8,
+        value: u32,
+    },
 }
 
 impl StringLimit {
