@@ -25,6 +25,9 @@ const INHERITED: [&str; 11] = [
 /// Time in which a server may end by itself after its input has ended.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// The same where its output has ended, and the process with it, or it is at fault.
+const SHORT_GRACE: Duration = Duration::from_millis(300);
+
 /// The environment of a server: `configured`, and what it may have of the caller's.
 pub(super) fn environment(
     configured: &BTreeMap<String, String>,
@@ -68,25 +71,29 @@ impl ServerProcess {
 
     /// Waits a short time for the process to end by itself, then kills its group.
     pub(super) async fn end(mut self) {
-        if let Some(child) = &mut self.child {
-            // Watches without reaping: the group is still to be killed.
-            let watch = async {
-                while child.id().is_some_and(|id| !has_ended(id)) {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            };
-            let _late = tokio::time::timeout(GRACE, watch).await;
-        }
+        self.watch(GRACE).await;
     }
 
-    /// How it ended, if it ended by itself.
+    /// How it ended, if it ended by itself within a short time; its group is killed.
     pub(super) async fn exit(&mut self) -> Option<String> {
+        let by_itself = self.watch(SHORT_GRACE).await;
         let child = self.child.as_mut()?;
-        let by_itself = child.id().is_some_and(has_ended);
         kill_group(child);
         let status = tokio::time::timeout(GRACE, child.wait()).await.ok()?.ok()?;
         self.child = None;
         by_itself.then(|| status.to_string())
+    }
+
+    /// Whether the process ends by itself within `time`. It is not reaped: its group is still to be
+    /// killed.
+    async fn watch(&self, time: Duration) -> bool {
+        let Some(child) = &self.child else { return true };
+        let ended = async {
+            while child.id().is_some_and(|id| !has_ended(id)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(time, ended).await.is_ok()
     }
 }
 
@@ -127,4 +134,5 @@ async fn listen(mut stderr: ChildStderr, diagnosis: Arc<Diagnosis>) {
     while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
         diagnosis.note_stderr(&buffer[..read]);
     }
+    diagnosis.note_end_of_stderr();
 }

@@ -110,6 +110,14 @@ impl Connection {
         self.diagnosis.explain(reason)
     }
 
+    /// The same for a connection that the server has closed.
+    pub(super) async fn explain_closed(&self) -> String {
+        if self.process.is_some() {
+            self.diagnosis.last_words().await;
+        }
+        self.diagnosis.explain("it ended")
+    }
+
     /// The same for a connection that is given up: with its process's end.
     pub(super) async fn explain_end(&mut self, reason: &str) -> String {
         match &mut self.process {
@@ -128,8 +136,11 @@ impl Connection {
 
 /// `reason` and the end of `process`, which is killed if it still runs.
 async fn ended(process: &mut ServerProcess, diagnosis: &Diagnosis, reason: &str) -> String {
+    // Killing it ends its output, too, which is then not the fault.
+    let reason = diagnosis.fault_or(reason);
     let exit = process.exit().await;
-    let text = diagnosis.explain(reason);
+    diagnosis.last_words().await;
+    let text = diagnosis.describe(reason);
     exit.map_or(text.clone(), |exit| format!("{text} ({exit})"))
 }
 

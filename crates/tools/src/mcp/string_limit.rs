@@ -38,8 +38,22 @@ impl StringLimit {
 
     /// Appends to `output` what of `input` passes.
     pub(super) fn push(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        for byte in input {
-            self.next(*byte, output);
+        let mut rest = input;
+        while let Some((byte, after)) = rest.split_first() {
+            let skipped = if self.cutting && matches!(self.place, Place::Inside) {
+                // Most of a long text: nothing before the next of these changes the state.
+                memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len())
+            } else {
+                0
+            };
+            if skipped > 0 {
+                self.cut += skipped as u64;
+                self.half = false;
+                rest = &rest[skipped..];
+            } else {
+                self.next(*byte, output);
+                rest = after;
+            }
         }
     }
 

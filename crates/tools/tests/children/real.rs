@@ -78,6 +78,7 @@ fn servers_of_the_official_library_are_used_over_http() {
     let mut server = Command::new(installed("mcp-python/bin/python"))
         .arg(script("official.py"))
         .arg(port.to_string())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();

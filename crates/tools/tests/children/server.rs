@@ -130,7 +130,16 @@ impl Server {
                 eprintln!("out of memory");
                 std::process::exit(5);
             }
-            "huge" => result(text("x".repeat(50 << 20))),
+            "huge" => {
+                print!(
+                    "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\""
+                );
+                let part = "x".repeat(1 << 20);
+                for _ in 0..50 {
+                    print!("{part}");
+                }
+                println!("\"}}]}}}}");
+            }
             "many" => {
                 let block = json!({"type": "text", "text": "x".repeat(500 << 10)});
                 result(json!({"content": vec![block; 100]}));
