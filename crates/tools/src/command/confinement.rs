@@ -90,17 +90,15 @@ fn keeps_signals() -> bool {
 /// Confines this process and becomes the command of `spec`. Standard input is a channel to the
 /// supervisor: it is closed by success, and gets the error otherwise.
 pub(crate) fn become_confined(spec: &Spec) -> io::Error {
-    let error = match take_channel() {
-        Ok(mut channel) => {
-            let error = match confine(spec) {
-                Ok(()) => shell(spec).execute(),
-                Err(error) => error,
-            };
-            let _unread = write!(channel, "{error}");
-            error
-        }
+    let mut channel = match take_channel() {
+        Ok(channel) => channel,
+        Err(error) => return error,
+    };
+    let error = match confine(spec) {
+        Ok(()) => shell(spec).execute(),
         Err(error) => error,
     };
+    let _unread = write!(channel, "{error}");
     error
 }
 

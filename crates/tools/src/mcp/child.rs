@@ -42,7 +42,7 @@ pub(super) fn environment(
 pub(super) struct ServerProcess {
     /// Not reaped before its group is killed, so that the group's number is not another's.
     child: Option<Child>,
-    _stderr: JoinSet<()>,
+    stderr_reader: JoinSet<()>,
 }
 
 impl ServerProcess {
@@ -60,11 +60,11 @@ impl ServerProcess {
             .stderr(Stdio::piped())
             .spawn()?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let mut process = Self { child: Some(child), _stderr: JoinSet::new() };
+        let mut process = Self { child: Some(child), stderr_reader: JoinSet::new() };
         let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(io::Error::other("its standard streams are missing"));
         };
-        process._stderr.spawn(listen(stderr, diagnosis));
+        process.stderr_reader.spawn(listen(stderr, diagnosis));
         stdin.write_all(&task).await?;
         Ok((process, stdin, stdout))
     }
@@ -132,7 +132,7 @@ fn has_ended(id: u32) -> bool {
 async fn listen(mut stderr: ChildStderr, diagnosis: Arc<Diagnosis>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-        diagnosis.note_stderr(&buffer[..read]);
+        diagnosis.notestderr_reader(&buffer[..read]);
     }
-    diagnosis.note_end_of_stderr();
+    diagnosis.note_end_ofstderr_reader();
 }

@@ -157,7 +157,9 @@ mod tests {
     fn escaped(text: &str) -> String {
         text.encode_utf16().fold(String::new(), |mut json, unit| {
             match unit {
-                0x20..=0x7E if unit != 0x22 && unit != 0x5C => json.push(char::from(unit as u8)),
+                0x20..=0x7E if unit != 0x22 && unit != 0x5C => {
+                    json.push(char::from_u32(unit.into()).expect("ASCII"))
+                }
                 _ => json.push_str(&format!("\\u{unit:04x}")),
             }
             json

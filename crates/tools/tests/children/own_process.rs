@@ -117,8 +117,7 @@ pub fn own(arguments: &[&str]) -> ExitCode {
         match arguments {
             ["server"] => {
                 let tools = ToolBox::open(one_server("normal")).await.unwrap();
-                let output =
-                    call(&tools, "test.process", Value::Object(Default::default()), PATIENT);
+                let output = call(&tools, "test.process", serde_json::json!({}), PATIENT);
                 println!("{}", output.await.unwrap().text);
                 std::future::pending::<()>().await;
             }

@@ -36,7 +36,7 @@ fn script(name: &str) -> PathBuf {
 /// A configuration as a user writes it.
 fn configured(servers: &serde_json::Value) -> ToolBoxConfig {
     let text = json!({"mcpServers": servers}).to_string();
-    let mcp = McpConfig::parse(&text, &Default::default()).expect("valid");
+    let mcp = McpConfig::parse(&text, &std::collections::BTreeMap::new()).expect("valid");
     ToolBoxConfig { mcp, start_time: Duration::from_secs(60), ..nothing() }
 }
 

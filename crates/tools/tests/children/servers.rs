@@ -107,7 +107,7 @@ fn a_program_that_is_missing_is_named() {
     let endpoint = |command: &str, cwd: Option<&str>| Endpoint::Stdio {
         command: command.into(),
         args: Vec::new(),
-        env: Default::default(),
+        env: std::collections::BTreeMap::new(),
         cwd: cwd.map(str::to_owned),
     };
     let text = refused(with_endpoint(endpoint("no-such-program", None)));
