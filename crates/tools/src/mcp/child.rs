@@ -132,7 +132,7 @@ fn has_ended(id: u32) -> bool {
 async fn listen(mut stderr: ChildStderr, diagnosis: Arc<Diagnosis>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-        diagnosis.notestderr_reader(&buffer[..read]);
+        diagnosis.note_stderr(&buffer[..read]);
     }
-    diagnosis.note_end_ofstderr_reader();
+    diagnosis.note_end_of_stderr();
 }
