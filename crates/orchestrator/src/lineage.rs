@@ -1,0 +1,33 @@
+//! The runs that a run was started from.
+
+use harmonic_types::{RunBudget, RunId};
+use serde::{Deserialize, Serialize};
+
+/// A run from inside of which another was started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ancestor {
+    /// Its id.
+    pub id: RunId,
+    /// Its goal, as [`crate::normalised`] gives it.
+    pub goal: String,
+}
+
+/// Descent of a run. The first run of a tree has no ancestors and no inherited bounds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lineage {
+    /// The runs above, the first of the tree first.
+    #[serde(default)]
+    pub ancestors: Vec<Ancestor>,
+    /// What the run above has left, which bounds this one's budget.
+    #[serde(default)]
+    pub budget_left: RunBudget,
+}
+
+impl Lineage {
+    /// Depth of the run, the first of a tree being 0.
+    pub fn depth(&self) -> u32 {
+        u32::try_from(self.ancestors.len()).unwrap_or(u32::MAX)
+    }
+}

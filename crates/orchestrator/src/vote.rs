@@ -1,0 +1,1 @@
+//! Counting the answers of a vote.
