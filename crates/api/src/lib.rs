@@ -26,6 +26,7 @@ mod object;
 pub mod ollama;
 pub mod openai;
 mod response_encoder;
+pub mod runs;
 mod sampling;
 mod schema;
 pub mod sse;
