@@ -22,6 +22,7 @@ use harmonic_events::TooManyListeners;
 use harmonic_types::{AgentName, Rejection};
 
 use crate::config::MAX_PULLS;
+use crate::runs::RunsError;
 
 /// Retry delay while a deployment stops or an engine is down. Our own choice: about the time to
 /// start an engine whose weights are in the page cache.
@@ -112,6 +113,18 @@ pub(crate) enum ApiError {
     /// Refusal of the puller.
     #[error("{message}")]
     PullRefused { message: String },
+    #[error(
+        "this server does no runs: `harmonic up` starts a team that does; its agents answer at \
+         /v1/chat/completions"
+    )]
+    RunsDisabled,
+    #[error(transparent)]
+    Runs(#[from] RunsError),
+    #[error(
+        "the key {key} cannot approve commands of its own runs: approve it on the server's machine, \
+         or create a key that can with `harmonic keys add NAME --approve-commands`"
+    )]
+    ApprovalNotGranted { key: String },
     #[error(transparent)]
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
@@ -247,6 +260,11 @@ impl ApiError {
             | Self::Dimensions { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::PullsDisabled => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
+            Self::RunsDisabled => (S::FORBIDDEN, F::Forbidden, "runs_off", None),
+            Self::Runs(error) => error.response(),
+            Self::ApprovalNotGranted { .. } => {
+                (S::FORBIDDEN, F::Forbidden, "approval_not_granted", None)
+            }
             Self::TooManyPulls => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
@@ -292,6 +310,7 @@ impl ApiError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
+            Self::Runs(RunsError::Invalid { field, .. }) => Some(field),
             Self::Unsupported { field, .. } => Some(field),
             Self::Rejected(Rejection::UnknownAgent { .. })
             | Self::NoTokenCounts { .. }

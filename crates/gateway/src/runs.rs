@@ -7,8 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
+use harmonic_api::ErrorClass;
 use harmonic_api::runs::{RunRequest, RunSnapshot, RunSummary, RunUpdate};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{RunId, RunRecord};
@@ -90,6 +92,35 @@ impl RunsError {
     pub fn unknown_artifact(task: u32) -> Self {
         let remedy = "`GET /runs/{id}` lists the tasks, and which are done";
         Self::NotFound { what: "artifact", name: task.to_string(), remedy }
+    }
+}
+
+impl RunsError {
+    /// Status, class, code and retry delay of its response.
+    pub(crate) fn response(
+        &self,
+    ) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
+        use ErrorClass as F;
+        use StatusCode as S;
+        match self {
+            Self::NotFound { what: "approval", .. } => {
+                (S::NOT_FOUND, F::NotFound, "approval_not_found", None)
+            }
+            Self::NotFound { what: "artifact", .. } => {
+                (S::NOT_FOUND, F::NotFound, "artifact_not_found", None)
+            }
+            Self::NotFound { .. } => (S::NOT_FOUND, F::NotFound, "run_not_found", None),
+            Self::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
+            Self::NotAllowed { .. } => (S::FORBIDDEN, F::Forbidden, "run_not_allowed", None),
+            Self::Conflict { .. } => (S::CONFLICT, F::Invalid, "run_state", None),
+            Self::Full { retry_after, .. } => {
+                (S::TOO_MANY_REQUESTS, F::Limited, "runs_full", Some(*retry_after))
+            }
+            Self::Unavailable { retry_after, .. } => {
+                (S::SERVICE_UNAVAILABLE, F::Unavailable, "runs_unavailable", Some(*retry_after))
+            }
+            Self::Failed { .. } => (S::INTERNAL_SERVER_ERROR, F::Failed, "run_failed", None),
+        }
     }
 }
 

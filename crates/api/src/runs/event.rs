@@ -13,6 +13,10 @@ pub struct RunSnapshot {
     pub record: RunRecord,
     /// The open questions, oldest first.
     pub approvals: Vec<Approval>,
+    /// The last `task` of each task that is open, and then `queued`, `granted`, `preempted` or
+    /// `tool_called` of each call that is.
+    #[serde(default)]
+    pub open: Vec<RunChange>,
 }
 
 /// One change of a run.
@@ -85,13 +89,13 @@ pub enum RunChange {
         /// Its arguments, as JSON text.
         arguments: String,
     },
-    /// A tool has returned, or its call has failed.
-    ToolEnded {
+    /// A call of an agent or a tool has ended.
+    CallEnded {
         /// The task.
         task: TaskId,
         /// The call.
         call: CallId,
-        /// Failure; `None` where it returned a result.
+        /// Failure; `None` where there is a result.
         error: Option<String>,
     },
     /// A person is asked.
@@ -123,7 +127,7 @@ impl RunChange {
             Self::Preempted { .. } => "preempted",
             Self::Text { .. } => "text",
             Self::ToolCalled { .. } => "tool_called",
-            Self::ToolEnded { .. } => "tool_ended",
+            Self::CallEnded { .. } => "call_ended",
             Self::Asked { .. } => "asked",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Spent { .. } => "spent",
