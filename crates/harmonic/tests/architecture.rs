@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -33,6 +33,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
+    ("tools", &["types"]),
     (
         "app",
         &[
@@ -85,7 +86,7 @@ const BINARY: &str = "harmonic";
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 12] = [
+const ONLY_IN: [(&str, &str); 18] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
     ("llguidance", "harmonic-engine"),
@@ -98,6 +99,12 @@ const ONLY_IN: [(&str, &str); 12] = [
     ("shlex", "harmonic-export"),
     ("comfy-table", "harmonic-layout"),
     ("textwrap", "harmonic-layout"),
+    ("rmcp", "harmonic-tools"),
+    ("sse-stream", "harmonic-tools"),
+    ("jsonschema", "harmonic-tools"),
+    ("cap-std", "harmonic-tools"),
+    ("landlock", "harmonic-tools"),
+    ("seccompiler", "harmonic-tools"),
 ];
 
 /// Markers before and after the diagram in ARCHITECTURE.md.
