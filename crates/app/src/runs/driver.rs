@@ -34,7 +34,7 @@ use super::tools::RunTools;
 use super::updates::Updates;
 
 use self::agent_call::AgentCall;
-pub(crate) use self::command::{Approver, Command, RunView};
+pub(crate) use self::command::{Command, RunView};
 use self::tool_call::ToolCall;
 
 /// Inputs that calls may have reported and the driver has not taken.
@@ -299,11 +299,8 @@ impl Driver {
         let is_over = self.grace.is_some();
         tokio::select! {
             input = self.inputs.recv() => self.pending.extend(input),
-            command = self.parts.commands.recv() => match command {
-                Some(command) => self.obey(command),
-                // The service was dropped: nobody can ask for the run any more, but it goes on.
-                None => std::future::pending().await,
-            },
+            // Without a service nobody can ask for the run any more, but it goes on.
+            Some(command) = self.parts.commands.recv() => self.obey(command),
             () = sleep_until(next) => {}
             () = self.parts.gone.cancelled(), if !is_over => {
                 let reason = "the client that asked for it is gone".to_owned();

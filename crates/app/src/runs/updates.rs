@@ -3,10 +3,12 @@
 //! Invariants: bounded; the run never waits for a listener; a listener that is too slow loses the
 //! oldest updates and is told how many.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_api::runs::{RunChange, RunUpdate};
+use harmonic_orchestrator::{CallId, RunEvent, TaskId};
+use harmonic_types::TaskState;
 use tokio::sync::watch;
 
 use super::clock::RunClock;
@@ -28,6 +30,40 @@ pub(crate) struct Updates {
 struct Kept {
     last_id: u64,
     updates: VecDeque<Arc<RunUpdate>>,
+    /// The last change of each task that is open.
+    tasks: BTreeMap<TaskId, RunChange>,
+    /// The last change of each call that is open.
+    calls: BTreeMap<CallId, RunChange>,
+}
+
+impl Kept {
+    /// Takes what `change` opens or closes.
+    fn note(&mut self, change: &RunChange) {
+        match change {
+            RunChange::Run(RunEvent::Task { task, state, .. }) => match state {
+                TaskState::Running | TaskState::WaitingForApproval => {
+                    self.tasks.insert(*task, change.clone());
+                }
+                TaskState::Blocked | TaskState::Done | TaskState::Failed | TaskState::Skipped => {
+                    self.tasks.remove(task);
+                }
+            },
+            RunChange::Queued { call, .. }
+            | RunChange::Granted { call, .. }
+            | RunChange::Preempted { call, .. }
+            | RunChange::ToolCalled { call, .. } => {
+                self.calls.insert(*call, change.clone());
+            }
+            RunChange::CallEnded { call, .. } => {
+                self.calls.remove(call);
+            }
+            RunChange::Run(_)
+            | RunChange::Text { .. }
+            | RunChange::Asked { .. }
+            | RunChange::Withdrawn { .. }
+            | RunChange::Spent { .. } => {}
+        }
+    }
 }
 
 impl Updates {
@@ -41,6 +77,7 @@ impl Updates {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last_id += 1;
         let id = kept.last_id;
+        kept.note(&change);
         kept.updates.push_back(Arc::new(RunUpdate { id, at_ms: self.clock.now_ms(), change }));
         if kept.updates.len() > KEPT {
             kept.updates.pop_front();
@@ -57,9 +94,10 @@ impl Updates {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Id of the last update; 0 before the first.
-    pub(crate) fn last_id(&self) -> u64 {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).last_id
+    /// Id of the last update, 0 before the first; and what is open after it.
+    pub(crate) fn open(&self) -> (u64, Vec<RunChange>) {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        (kept.last_id, kept.tasks.values().chain(kept.calls.values()).cloned().collect())
     }
 
     /// A listener to the updates after `after`.
@@ -99,7 +137,7 @@ pub(crate) enum Heard {
 impl RunListener {
     /// Whether its next update is still known.
     pub(crate) fn is_known(&self) -> bool {
-        self.after <= self.updates.last_id() && self.updates.after(self.after).is_ok()
+        self.after <= self.updates.open().0 && self.updates.after(self.after).is_ok()
     }
 
     /// Goes on after the update `id`.

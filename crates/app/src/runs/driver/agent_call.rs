@@ -72,7 +72,12 @@ impl AgentCall {
             Some(share) => share.end().await,
             None => None,
         };
-        let call = self.spec.call;
+        let CallSpec { task, call, .. } = self.spec;
+        let error = match &end {
+            End::Finished(..) => None,
+            End::Failed(failure) => Some(reason(failure)),
+        };
+        self.updates.send(RunChange::CallEnded { task, call, error });
         let input = match end {
             End::Finished(finish, usage) => {
                 let spans = self.spans(&progress);
@@ -251,6 +256,17 @@ fn milliseconds(time: Duration) -> u64 {
 
 fn restarting(after: Duration) -> CallFailure {
     CallFailure::Restarting { retry_after_ms: milliseconds(after) }
+}
+
+/// What a failure is, for those who watch.
+fn reason(failure: &CallFailure) -> String {
+    match failure {
+        CallFailure::Restarting { .. } => "the engine is restarting".to_owned(),
+        CallFailure::Busy { .. } => "the queue of the agent is full".to_owned(),
+        CallFailure::Stalled => "no token came in time".to_owned(),
+        CallFailure::Cancelled => "it was cancelled".to_owned(),
+        CallFailure::Form { message } | CallFailure::Refused { message } => message.clone(),
+    }
 }
 
 /// What a rejection means for a run.

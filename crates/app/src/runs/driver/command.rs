@@ -1,5 +1,6 @@
 //! What the service asks of a driver.
 
+use harmonic_api::runs::RunChange;
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, Decision, Input};
 use harmonic_types::{RunRecord, ToolEffects};
@@ -12,18 +13,11 @@ use super::Driver;
 pub(crate) struct RunView {
     /// Id of the last update that is in it.
     pub(crate) last_update: u64,
+    /// The last changes of what is open.
+    pub(crate) open: Vec<RunChange>,
     pub(crate) record: RunRecord,
     /// Open questions, oldest first.
     pub(crate) approvals: Vec<Approval>,
-}
-
-/// Who answers a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Approver {
-    /// Whether the run is its own.
-    pub(crate) is_owner: bool,
-    /// Whether the server's configuration lets it approve commands.
-    pub(crate) approves_commands: bool,
 }
 
 /// What the service asks of a driver.
@@ -35,7 +29,8 @@ pub(crate) enum Command {
     Decide {
         approval: ApprovalId,
         decision: Decision,
-        by: Approver,
+        /// Whether whoever answers may let the run execute commands.
+        may_approve_commands: bool,
         /// Answered once the decision is on the device and was applied, or is refused.
         reply: oneshot::Sender<Result<oneshot::Receiver<()>, RunsError>>,
     },
@@ -55,8 +50,8 @@ impl Driver {
                 // Who asked is gone.
                 let _ = reply.send(self.view());
             }
-            Command::Decide { approval, decision, by, reply } => {
-                let _ = reply.send(self.decide(approval, decision, by));
+            Command::Decide { approval, decision, may_approve_commands, reply } => {
+                let _ = reply.send(self.decide(approval, decision, may_approve_commands));
             }
             Command::Stop => self.pending.push_back(Input::Stopped),
             Command::Cancel { reason } => self.pending.push_back(Input::Cancelled { reason }),
@@ -65,40 +60,37 @@ impl Driver {
 
     pub(super) fn view(&self) -> RunView {
         // Before the record, which later updates may already be in.
-        let last_update = self.parts.updates.last_id();
+        let (last_update, open) = self.parts.updates.open();
         let run = &self.parts.run;
-        RunView { last_update, record: run.record(), approvals: run.approvals() }
+        RunView { last_update, open, record: run.record(), approvals: run.approvals() }
     }
 
     fn decide(
         &mut self,
         id: ApprovalId,
         decision: Decision,
-        by: Approver,
+        may_approve_commands: bool,
     ) -> Result<oneshot::Receiver<()>, RunsError> {
         let (done, applied) = oneshot::channel();
         let open = self.parts.run.approvals().into_iter().find(|open| open.id == id);
         let Some(open) = open else {
             return match self.parts.past.decided.get(&id) {
-                Some(before) if *before == decision && by.is_owner => {
+                Some(before) if *before == decision => {
                     let _ = done.send(());
                     Ok(applied)
                 }
-                Some(_) if by.is_owner => Err(RunsError::Conflict {
+                Some(_) => Err(RunsError::Conflict {
                     message: format!("approval {} was answered already, or its time was over", id.0),
                 }),
-                _ => Err(RunsError::unknown_approval(id)),
+                None => Err(RunsError::unknown_approval(id)),
             };
         };
-        let runs_command = runs_command(&open.subject);
-        if !(by.is_owner || (runs_command && by.approves_commands)) {
-            return Err(RunsError::unknown_approval(id));
-        }
-        if runs_command && decision == Decision::Approved && !by.approves_commands {
+        let is_refused = decision == Decision::Approved && !may_approve_commands;
+        if is_refused && runs_command(&open.subject) {
             return Err(RunsError::NotAllowed {
                 message: format!(
                     "approval {} lets the run execute a command on the server's machine, which this \
-                     key may not approve: the server's configuration names the keys that may",
+                     key may not approve: `harmonic keys add --approve-commands` makes one that may",
                     id.0
                 ),
             });

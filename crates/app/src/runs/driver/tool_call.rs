@@ -43,7 +43,7 @@ impl ToolCall {
             }
             Err(ToolFailure::Cancelled) => Some("it was cancelled".to_owned()),
         };
-        self.updates.send(RunChange::ToolEnded { task, call, error });
+        self.updates.send(RunChange::CallEnded { task, call, error });
         let input = match result {
             Ok(output) => {
                 let to_ms = self.clock.now_ms();
