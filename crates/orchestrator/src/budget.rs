@@ -173,7 +173,10 @@ impl Budget {
         RunBudget {
             tokens: self.bounds.tokens.map(more),
             time_ms: self.bounds.time_ms.map(more),
-            joules: self.bounds.joules.map(|bound| Joules(bound.0 * RAISE.0 as f64 / RAISE.1 as f64)),
+            joules: self
+                .bounds
+                .joules
+                .map(|bound| Joules(bound.0 * RAISE.0 as f64 / RAISE.1 as f64)),
         }
     }
 
@@ -184,9 +187,10 @@ impl Budget {
 
     /// What is left for a run that is started from inside of this one.
     pub(crate) fn left(&self) -> RunBudget {
-        let energy = self.bounds.joules.map(|bound| {
-            joules(millijoules(bound).saturating_sub(self.millijoules.unwrap_or(0)))
-        });
+        let energy = self
+            .bounds
+            .joules
+            .map(|bound| joules(millijoules(bound).saturating_sub(self.millijoules.unwrap_or(0))));
         RunBudget {
             tokens: self.bounds.tokens.and(self.available(false)),
             time_ms: self.bounds.time_ms.map(|bound| bound.saturating_sub(self.spent.time_ms)),

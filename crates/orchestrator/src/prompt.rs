@@ -83,6 +83,3 @@ pub(crate) fn opening(
     turn.push('\n');
     vec![Message::new(Role::System, PREAMBLE), Message::new(Role::User, turn)]
 }
-
-#[cfg(test)]
-mod tests;

@@ -21,7 +21,6 @@ pub use parts::goal_parts;
 /// A recipe, read and checked.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    origin: String,
     name: String,
     description: String,
     document: document::RecipeDocument,
@@ -48,7 +47,9 @@ pub struct RecipeValues<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
     /// A name that is no built-in recipe.
-    #[error("unknown recipe `{name}`{meant}: expected one of {known}, or the path of a recipe file")]
+    #[error(
+        "unknown recipe `{name}`{meant}: expected one of {known}, or the path of a recipe file"
+    )]
     Unknown {
         /// The name.
         name: String,

@@ -47,12 +47,12 @@ impl PlanBounds {
     pub(crate) fn of(spec: &RunSpec) -> Self {
         let least_context = spec.agents.iter().map(|agent| agent.context).min().unwrap_or(0);
         // An instruction takes a sixteenth of the smallest context at most.
-        let instruction = (least_context / 16).saturating_mul(CHARACTERS_PER_TOKEN).clamp(80, 1_200);
+        let instruction =
+            (least_context / 16).saturating_mul(CHARACTERS_PER_TOKEN).clamp(80, 1_200);
         let per_task = instruction / CHARACTERS_PER_TOKEN + TASK_FORM_TOKENS;
         let executive = spec.agents.iter().find(|agent| agent.name == spec.executive);
-        let free = executive.map_or(0, |agent| {
-            agent.context.saturating_sub(prompt::fixed_tokens(spec, agent)) / 2
-        });
+        let free = executive
+            .map_or(0, |agent| agent.context.saturating_sub(prompt::fixed_tokens(spec, agent)) / 2);
         // Two layers as wide as what can be in flight, and one task that joins them.
         let by_places = spec.places.saturating_mul(2).saturating_add(1).max(3);
         let by_context = free / per_task;
@@ -78,10 +78,7 @@ impl PlanBounds {
 pub fn plan_schema(spec: &RunSpec) -> Value {
     let may_answer = matches!(spec.approach, Approach::Plan { may_answer: true, .. });
     let bounds = PlanBounds::of(spec);
-    let team = object(&[
-        ("mode", json!({"const": "team"})),
-        ("tasks", tasks(spec, &bounds)),
-    ]);
+    let team = object(&[("mode", json!({"const": "team"})), ("tasks", tasks(spec, &bounds))]);
     let mut schema = if may_answer {
         let answer = object(&[
             ("mode", json!({"const": "answer"})),
@@ -149,10 +146,7 @@ fn task(spec: &RunSpec, bounds: &PlanBounds, position: usize) -> Value {
         kinds.push(of_kind("check", fields));
     }
     for tool in spec.tools.iter().take(PLAN_TOOLS) {
-        let fields = vec![
-            ("tool", json!({"const": tool.name})),
-            ("arguments", arguments(tool)),
-        ];
+        let fields = vec![("tool", json!({"const": tool.name})), ("arguments", arguments(tool))];
         kinds.push(of_kind("tool", fields));
     }
     json!({"anyOf": kinds})

@@ -43,7 +43,8 @@ fn compared(answer: &str) -> String {
     });
     let text = marked.or_else(|| lines().next_back()).unwrap_or_default();
     let characters: Vec<char> = text.chars().collect();
-    let is_digit = |at: Option<usize>| at.and_then(|at| characters.get(at)).is_some_and(char::is_ascii_digit);
+    let is_digit =
+        |at: Option<usize>| at.and_then(|at| characters.get(at)).is_some_and(char::is_ascii_digit);
     // A point between digits and a sign before one change the number.
     let mut plain = String::new();
     for (at, character) in characters.iter().copied().enumerate() {
@@ -68,7 +69,8 @@ mod tests {
 
     #[test]
     fn answers_are_equal_whatever_their_way_case_marks_and_separators() {
-        let same = ["So.\nAnswer: 1,234 apples.", "It is\n**Answer:** 1234 Apples\n", "1234 apples"];
+        let same =
+            ["So.\nAnswer: 1,234 apples.", "It is\n**Answer:** 1234 Apples\n", "1234 apples"];
         assert_eq!(counted(&same), Count::Majority(0, 3));
     }
 

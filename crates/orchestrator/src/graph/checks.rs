@@ -94,7 +94,10 @@ impl Checks<'_> {
             self.form("title", format!("invalid `{}`: expected one line", shown(title)));
         } else if title.len() > RunLimits::TITLE && title.chars().count() > RunLimits::TITLE {
             let most = RunLimits::TITLE;
-            self.form("title", format!("`{}` is too long: expected {most} characters", shown(title)));
+            self.form(
+                "title",
+                format!("`{}` is too long: expected {most} characters", shown(title)),
+            );
         }
     }
 
@@ -108,8 +111,10 @@ impl Checks<'_> {
             if earlier > index {
                 self.form(
                     "after",
-                    format!("task {index} names task {earlier}, which comes later or not at all: \
-                             name tasks before {index}, which count from 0"),
+                    format!(
+                        "task {index} names task {earlier}, which comes later or not at all: \
+                             name tasks before {index}, which count from 0"
+                    ),
                 );
                 return;
             }
@@ -136,9 +141,10 @@ impl Checks<'_> {
         } else if instruction.len() > most && instruction.chars().count() > most {
             self.form("instruction", format!("too long: expected {most} characters at most"));
         } else if let Some(profile) = self.rules.agent(agent) {
-            let lacking = self.rules.tools.iter().find(|tool| {
-                !profile.tools.contains(&tool.name) && names(instruction, &tool.name)
-            });
+            let lacking =
+                self.rules.tools.iter().find(|tool| {
+                    !profile.tools.contains(&tool.name) && names(instruction, &tool.name)
+                });
             if let Some(tool) = lacking {
                 let able = self.rules.agents.iter().filter(|a| a.tools.contains(&tool.name));
                 let able: Vec<&str> = able.map(|a| a.name.0.as_str()).collect();

@@ -32,7 +32,8 @@ fn fields(kind: &str) -> Option<&'static [(&'static str, bool)]> {
 
 /// The graph in `json`, of at most `most` tasks, with known fields only.
 pub(super) fn graph(json: &str, most: usize) -> Result<TaskGraph, GraphErrors> {
-    let whole = |field: &str, reason: String| GraphErrors::from(GraphFault::form(None, field, reason));
+    let whole =
+        |field: &str, reason: String| GraphErrors::from(GraphFault::form(None, field, reason));
     if json.len() > BYTES {
         return Err(whole("graph", format!("has {} bytes: expected {BYTES} at most", json.len())));
     }

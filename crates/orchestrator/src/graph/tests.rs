@@ -33,7 +33,9 @@ fn faults(tasks: &Value) -> String {
     let (agents, tools) = (agents(), tools());
     let rules = GraphRules { agents: &agents, tools: &tools, tasks: 16 };
     let document = json!({"schema": TaskGraph::SCHEMA, "tasks": tasks});
-    rules.read(&document.to_string()).map_or_else(|errors| errors.to_string(), |_| "valid".to_owned())
+    rules
+        .read(&document.to_string())
+        .map_or_else(|errors| errors.to_string(), |_| "valid".to_owned())
 }
 
 fn ask(title: &str, after: &[u32]) -> Value {
@@ -49,7 +51,8 @@ fn with(mut task: Value, field: &str, value: Value) -> Value {
 #[test]
 fn a_graph_of_every_kind_is_valid() {
     let vote = json!({"title": "v", "kind": "vote", "agent": "analyst", "instruction": "Vote.", "samples": 3, "judge": "coder"});
-    let tool = json!({"title": "t", "kind": "tool", "tool": "disk.read", "arguments": {"path": "x"}});
+    let tool =
+        json!({"title": "t", "kind": "tool", "tool": "disk.read", "arguments": {"path": "x"}});
     let check = json!({"title": "c", "kind": "check", "agent": "analyst", "instruction": "Holds.", "of": 2, "rounds": 1, "after": [2]});
     assert_eq!(faults(&json!([vote, tool, ask("a", &[0, 1]), check, ask("end", &[2])])), "valid");
 }
@@ -57,9 +60,7 @@ fn a_graph_of_every_kind_is_valid() {
 #[test]
 fn every_fault_names_task_field_and_remedy() {
     let a = || ask("a", &[]);
-    let check = |of: u32, after: &[u32]| {
-        json!({"title": "c", "kind": "check", "agent": "analyst", "instruction": "Holds.", "of": of, "rounds": 1, "after": after})
-    };
+    let check = |of: u32, after: &[u32]| json!({"title": "c", "kind": "check", "agent": "analyst", "instruction": "Holds.", "of": of, "rounds": 1, "after": after});
     let cases = [
         ("a slip in an agent's name", json!([with(a(), "agent", json!("codr"))])),
         ("a later task", json!([ask("a", &[1]), ask("b", &[0])])),
@@ -76,19 +77,51 @@ fn every_fault_names_task_field_and_remedy() {
         ("a title of two lines", json!([with(a(), "title", json!("a\nb"))])),
         ("a long title", json!([with(a(), "title", json!("t".repeat(81)))])),
         ("an empty instruction", json!([with(a(), "instruction", json!("  "))])),
-        ("a tool that the agent lacks", json!([with(with(a(), "agent", json!("analyst")), "instruction", json!("Use disk.read."))])),
-        ("an unknown tool", json!([{"title": "t", "kind": "tool", "tool": "disk.reed", "arguments": {}}])),
-        ("one sample", json!([{"title": "v", "kind": "vote", "agent": "coder", "instruction": "x", "samples": 1}])),
+        (
+            "a tool that the agent lacks",
+            json!([with(
+                with(a(), "agent", json!("analyst")),
+                "instruction",
+                json!("Use disk.read.")
+            )]),
+        ),
+        (
+            "an unknown tool",
+            json!([{"title": "t", "kind": "tool", "tool": "disk.reed", "arguments": {}}]),
+        ),
+        (
+            "one sample",
+            json!([{"title": "v", "kind": "vote", "agent": "coder", "instruction": "x", "samples": 1}]),
+        ),
         ("three rounds", json!([a(), with(check(0, &[0]), "rounds", json!(3))])),
         ("a check of what it does not read", json!([a(), ask("b", &[0]), check(0, &[1])])),
-        ("a check of a check", json!([a(), check(0, &[0]), with(check(1, &[1]), "title", json!("d"))])),
-        ("two checks", json!([a(), check(0, &[0]), with(check(0, &[0]), "instruction", json!("Else.")), ask("end", &[1, 2])])),
-        ("a duplicate", json!([a(), with(with(a(), "title", json!("b")), "instruction", json!("DO: a!")), ask("end", &[0, 1])])),
+        (
+            "a check of a check",
+            json!([a(), check(0, &[0]), with(check(1, &[1]), "title", json!("d"))]),
+        ),
+        (
+            "two checks",
+            json!([
+                a(),
+                check(0, &[0]),
+                with(check(0, &[0]), "instruction", json!("Else.")),
+                ask("end", &[1, 2])
+            ]),
+        ),
+        (
+            "a duplicate",
+            json!([
+                a(),
+                with(with(a(), "title", json!("b")), "instruction", json!("DO: a!")),
+                ask("end", &[0, 1])
+            ]),
+        ),
         ("a task that nobody uses", json!([a(), ask("b", &[]), ask("end", &[0])])),
         ("no task", json!([])),
         ("no object", json!([1])),
     ];
-    let shown = cases.map(|(name, tasks)| format!("{name}\n    {}", faults(&tasks).replace('\n', "\n    ")));
+    let shown = cases
+        .map(|(name, tasks)| format!("{name}\n    {}", faults(&tasks).replace('\n', "\n    ")));
     insta::assert_snapshot!(shown.join("\n"));
 }
 
@@ -99,13 +132,20 @@ fn documents_that_are_no_graphs_are_refused() {
     let refused = |text: &str| rules.read(text).unwrap_err().to_string();
     assert!(refused("{").starts_with("graph: invalid JSON"));
     assert_eq!(refused("[]"), "graph: expected an object with `schema` and `tasks`");
-    assert!(refused(r#"{"schema":"harmonic.task-graph/2","tasks":[]}"#).contains("expected \"harmonic.task-graph/1\""));
-    assert!(refused(r#"{"schema":"harmonic.task-graph/1","task":[]}"#).contains("did you mean `tasks`?"));
+    assert!(
+        refused(r#"{"schema":"harmonic.task-graph/2","tasks":[]}"#)
+            .contains("expected \"harmonic.task-graph/1\"")
+    );
+    assert!(
+        refused(r#"{"schema":"harmonic.task-graph/1","task":[]}"#)
+            .contains("did you mean `tasks`?")
+    );
     assert!(refused(&format!(r#"{{"tasks":{}"#, "[".repeat(100_000))).contains("invalid JSON"));
     let many = json!({"schema": TaskGraph::SCHEMA, "tasks": vec![ask("a", &[]); 1_000]});
     assert_eq!(refused(&many.to_string()), "tasks: 1000 tasks: expected 16 at most");
     let deep = (0..60).fold(json!(1), |value, _| json!([value]));
-    let task = json!({"title": "t", "kind": "tool", "tool": "disk.read", "arguments": {"deep": deep}});
+    let task =
+        json!({"title": "t", "kind": "tool", "tool": "disk.read", "arguments": {"deep": deep}});
     assert!(faults(&json!([task])).contains("tasks[0].arguments: nested too deep"));
 }
 
@@ -121,7 +161,10 @@ fn plans_of_models_are_put_in_order() {
     let task = plan_task(4, json).unwrap();
     assert_eq!(task.title, "a b");
     assert_eq!(task.after, [TaskIndex(0), TaskIndex(1), TaskIndex(3)]);
-    assert!(plan_task(0, r#"{"title":"","kind":"ask","agent":"x","instruction":"y","bogus":1}"#).is_err());
+    assert!(
+        plan_task(0, r#"{"title":"","kind":"ask","agent":"x","instruction":"y","bogus":1}"#)
+            .is_err()
+    );
 }
 
 proptest! {

@@ -18,10 +18,7 @@ const SIDE: &str = "what your role contributes to the goal that other roles do n
 /// Characters of a part in an instruction.
 const PART: usize = 2_000;
 
-pub(super) fn graph(
-    recipe: &Recipe,
-    values: &RecipeValues<'_>,
-) -> Result<TaskGraph, RecipeError> {
+pub(super) fn graph(recipe: &Recipe, values: &RecipeValues<'_>) -> Result<TaskGraph, RecipeError> {
     let document = &recipe.document;
     let filling = Filling {
         values,
@@ -78,10 +75,12 @@ fn numbers(
     for (name, number) in numbers {
         let number = number.get_ref();
         let range = number.min..=number.max;
-        let value = match (values.numbers.get(name), number.default.as_ref().map(Spanned::get_ref)) {
+        let value = match (values.numbers.get(name), number.default.as_ref().map(Spanned::get_ref))
+        {
             (Some(value), _) if range.contains(value) => *value,
             (Some(value), _) => {
-                let what = number.description.as_deref().map_or(String::new(), |d| format!(" ({d})"));
+                let what =
+                    number.description.as_deref().map_or(String::new(), |d| format!(" ({d})"));
                 let expected = format!("{} to {}{what}", number.min, number.max);
                 return Err(invalid(name, *value, expected));
             }
@@ -103,9 +102,8 @@ fn roles<'a>(
         return Err(RecipeError::NoAgent { recipe: recipe.name.clone() });
     }
     let named = |name: &String| values.agents.iter().find(|agent| agent.name.0 == *name);
-    let of_tier = |number: u8| {
-        values.agents.iter().filter(move |agent| agent.tier.number() == number)
-    };
+    let of_tier =
+        |number: u8| values.agents.iter().filter(move |agent| agent.tier.number() == number);
     let mut roles: BTreeMap<&str, Vec<AgentName>> = BTreeMap::new();
     for (key, role) in &recipe.document.roles {
         let role = role.get_ref();
@@ -126,7 +124,8 @@ fn roles<'a>(
     }
     for (key, role) in &recipe.document.roles {
         let Some(other) = &role.get_ref().other_than else { continue };
-        let avoided = roles.get(other.get_ref().as_str()).and_then(|agents| agents.first()).cloned();
+        let avoided =
+            roles.get(other.get_ref().as_str()).and_then(|agents| agents.first()).cloned();
         let Some(agents) = roles.get_mut(key.as_str()) else { continue };
         // The one to be avoided comes last, and anybody else of the run before it.
         let rest = values.agents.iter().map(|agent| &agent.name);
@@ -167,7 +166,8 @@ impl Filling<'_> {
         let earlier = |id: &Spanned<String>| {
             positions.get(id.get_ref().as_str()).cloned().unwrap_or_default()
         };
-        let mut after: Vec<TaskIndex> = task.after.iter().chain(&task.of).flat_map(earlier).collect();
+        let mut after: Vec<TaskIndex> =
+            task.after.iter().chain(&task.of).flat_map(earlier).collect();
         after.sort_unstable();
         after.dedup();
         let copies = self.copies(task);
@@ -196,13 +196,23 @@ impl Filling<'_> {
                 "check" => Work::Check {
                     agent,
                     instruction: text(&task.instruction),
-                    of: task.of.as_ref().map(earlier).and_then(|of| of.first().copied()).unwrap_or(TaskIndex(0)),
+                    of: task
+                        .of
+                        .as_ref()
+                        .map(earlier)
+                        .and_then(|of| of.first().copied())
+                        .unwrap_or(TaskIndex(0)),
                     rounds: self.amount(task.rounds.as_ref()).unwrap_or(1),
                 },
                 "tool" => Work::Tool {
-                    tool: task.tool.as_ref().map_or_else(String::new, |tool| tool.get_ref().clone()),
+                    tool: task
+                        .tool
+                        .as_ref()
+                        .map_or_else(String::new, |tool| tool.get_ref().clone()),
                     arguments: task.arguments.as_ref().map_or_else(Default::default, |arguments| {
-                        let fill = |(key, value): (&String, &Value)| (key.clone(), filled_value(value, &hole));
+                        let fill = |(key, value): (&String, &Value)| {
+                            (key.clone(), filled_value(value, &hole))
+                        };
                         arguments.get_ref().iter().map(fill).collect()
                     }),
                 },

@@ -30,7 +30,6 @@ pub(super) fn recipe(origin: &str, text: &str) -> Result<Recipe, RecipeError> {
     })?;
     Validation { parser: &parser, document: &document, ids: BTreeMap::new() }.whole()?;
     Ok(Recipe {
-        origin: origin.to_owned(),
         name: document.name.get_ref().clone(),
         description: document.description.get_ref().trim().to_owned(),
         document,
@@ -66,11 +65,18 @@ impl<'a> Validation<'a> {
     fn whole(mut self) -> Result<(), RecipeError> {
         let RecipeDocument { schema, name, description, numbers, roles, tasks } = self.document;
         if schema.get_ref() != Recipe::SCHEMA {
-            let reason = format!("invalid schema `{schema}`: expected {}", Recipe::SCHEMA, schema = schema.get_ref());
+            let reason = format!(
+                "invalid schema `{schema}`: expected {}",
+                Recipe::SCHEMA,
+                schema = schema.get_ref()
+            );
             return self.at(schema.span(), reason);
         }
         if !is_name(name.get_ref()) {
-            return self.at(name.span(), format!("invalid name `{}`: expected {NAME_RULE}", name.get_ref()));
+            return self.at(
+                name.span(),
+                format!("invalid name `{}`: expected {NAME_RULE}", name.get_ref()),
+            );
         }
         if description.get_ref().trim().is_empty() || description.get_ref().contains('\n') {
             return self.at(description.span(), "invalid description: expected one line");
@@ -84,7 +90,8 @@ impl<'a> Validation<'a> {
             }
             for tier in &role.get_ref().tiers {
                 if !(1..=4).contains(tier.get_ref()) {
-                    let reason = format!("invalid tier `{}`: expected 1, 2, 3 or 4", tier.get_ref());
+                    let reason =
+                        format!("invalid tier `{}`: expected 1, 2, 3 or 4", tier.get_ref());
                     return self.at(tier.span(), reason);
                 }
             }
@@ -92,7 +99,8 @@ impl<'a> Validation<'a> {
                 self.role("not", other)?;
                 // One step, so that no role depends on itself.
                 if roles[other.get_ref()].get_ref().other_than.is_some() {
-                    let reason = format!("`{}` has a `not` itself: name a role without", other.get_ref());
+                    let reason =
+                        format!("`{}` has a `not` itself: name a role without", other.get_ref());
                     return self.at(other.span(), reason);
                 }
             }
@@ -101,7 +109,8 @@ impl<'a> Validation<'a> {
             return self.at(name.span(), "missing tasks: add at least one [[tasks]]");
         }
         if tasks.len() > RunLimits::MOST_TASKS as usize {
-            let reason = format!("{} tasks: expected {} at most", tasks.len(), RunLimits::MOST_TASKS);
+            let reason =
+                format!("{} tasks: expected {} at most", tasks.len(), RunLimits::MOST_TASKS);
             return self.at(tasks[0].span(), reason);
         }
         for task in tasks {
@@ -121,15 +130,18 @@ impl<'a> Validation<'a> {
         }
         let (min, max) = (number.min, number.max);
         if min == 0 || min > max {
-            return self.at(span, format!("invalid range {min} to {max} of `{key}`: expected 1 ≤ min ≤ max"));
+            return self.at(
+                span,
+                format!("invalid range {min} to {max} of `{key}`: expected 1 ≤ min ≤ max"),
+            );
         }
         match number.default.as_ref().map(|default| (default.span(), default.get_ref())) {
-            Some((span, DefaultDocument::Fixed(value))) if !(min..=max).contains(value) => {
-                self.at(span, format!("invalid default `{value}` of `{key}`: expected {min} to {max}"))
-            }
-            Some((span, DefaultDocument::Named(name))) if name != "places" => {
-                self.at(span, format!("invalid default `{name}` of `{key}`: expected a number or \"places\""))
-            }
+            Some((span, DefaultDocument::Fixed(value))) if !(min..=max).contains(value) => self
+                .at(span, format!("invalid default `{value}` of `{key}`: expected {min} to {max}")),
+            Some((span, DefaultDocument::Named(name))) if name != "places" => self.at(
+                span,
+                format!("invalid default `{name}` of `{key}`: expected a number or \"places\""),
+            ),
             _ => Ok(()),
         }
     }
@@ -143,7 +155,10 @@ impl<'a> Validation<'a> {
         if let Some(each) = &task.each {
             if each.get_ref() == "parts" {
                 let Some(or_each) = &task.or_each else {
-                    return self.at(each.span(), "missing `or_each`: name the number of tasks for a goal without parts");
+                    return self.at(
+                        each.span(),
+                        "missing `or_each`: name the number of tasks for a goal without parts",
+                    );
                 };
                 self.counted("or_each", or_each)?;
             } else {
@@ -167,7 +182,10 @@ impl<'a> Validation<'a> {
         for earlier in task.after.iter().chain(&task.of) {
             if !self.ids.contains_key(earlier.get_ref().as_str()) {
                 let meant = did_you_mean(earlier.get_ref(), self.ids.keys().copied());
-                let reason = format!("unknown earlier task `{}`{meant}: name a task above this one", earlier.get_ref());
+                let reason = format!(
+                    "unknown earlier task `{}`{meant}: name a task above this one",
+                    earlier.get_ref()
+                );
                 return self.at(earlier.span(), reason);
             }
         }
@@ -176,7 +194,9 @@ impl<'a> Validation<'a> {
         {
             return self.at(of.span(), format!("`{}` is several tasks: check one", of.get_ref()));
         }
-        for (key, amount) in [("samples", &task.samples), ("rounds", &task.rounds), ("max_tokens", &task.max_tokens)] {
+        for (key, amount) in
+            [("samples", &task.samples), ("rounds", &task.rounds), ("max_tokens", &task.max_tokens)]
+        {
             if let Some(amount) = amount
                 && let AmountDocument::Hole(hole) = amount.get_ref()
             {
@@ -204,7 +224,8 @@ impl<'a> Validation<'a> {
             "tool" => (&["tool", "arguments"], &[]),
             other => {
                 let meant = did_you_mean(other, ["ask", "vote", "check", "tool"]);
-                let reason = format!("invalid kind `{other}`{meant}: expected ask, vote, check or tool");
+                let reason =
+                    format!("invalid kind `{other}`{meant}: expected ask, vote, check or tool");
                 return self.at(task.kind.span(), reason);
             }
         };
@@ -222,7 +243,8 @@ impl<'a> Validation<'a> {
         for (key, at) in given {
             match at {
                 None if needed.contains(&key) => {
-                    return self.at(span, format!("missing `{key}` of a task of the kind {kind}: add it"));
+                    return self
+                        .at(span, format!("missing `{key}` of a task of the kind {kind}: add it"));
                 }
                 Some(at) if !needed.contains(&key) && !more.contains(&key) => {
                     return self.at(at, format!("`{key}` of a task of the kind {kind}: remove it"));
@@ -241,7 +263,10 @@ impl<'a> Validation<'a> {
         }
         let meant = did_you_mean(name, roles());
         let known = roles().collect::<Vec<_>>().join(", ");
-        self.at(role.span(), format!("unknown role `{name}` as {key}{meant}: expected one of {known}"))
+        self.at(
+            role.span(),
+            format!("unknown role `{name}` as {key}{meant}: expected one of {known}"),
+        )
     }
 
     fn counted(&self, key: &str, number: &Spanned<String>) -> Result<(), RecipeError> {
@@ -260,7 +285,8 @@ impl<'a> Validation<'a> {
         let Some(number) = self.document.numbers.get(hole) else {
             let meant = did_you_mean(hole, numbers());
             let known = numbers().collect::<Vec<_>>().join(", ");
-            let reason = format!("unknown number `{hole}` as {key}{meant}: expected one of [{known}]");
+            let reason =
+                format!("unknown number `{hole}` as {key}{meant}: expected one of [{known}]");
             return self.at(span, reason);
         };
         if number.get_ref().default.is_none() && !may_lack {
@@ -269,14 +295,24 @@ impl<'a> Validation<'a> {
         Ok(())
     }
 
-    fn text(&self, key: &str, text: &Spanned<String>, task: &TaskDocument) -> Result<(), RecipeError> {
+    fn text(
+        &self,
+        key: &str,
+        text: &Spanned<String>,
+        task: &TaskDocument,
+    ) -> Result<(), RecipeError> {
         if text.get_ref().trim().is_empty() {
             return self.at(text.span(), format!("empty {key}: expected a text"));
         }
         self.holes(key, text.get_ref(), text.span(), task)
     }
 
-    fn texts_within(&self, value: &Value, span: Range<usize>, task: &TaskDocument) -> Result<(), RecipeError> {
+    fn texts_within(
+        &self,
+        value: &Value,
+        span: Range<usize>,
+        task: &TaskDocument,
+    ) -> Result<(), RecipeError> {
         match value {
             Value::String(text) => self.holes("arguments", text, span, task),
             Value::Array(items) => {
@@ -315,7 +351,10 @@ impl<'a> Validation<'a> {
                 let meant = did_you_mean(name, known.iter().copied());
                 let known = known.into_iter().collect::<Vec<_>>().join(", ");
                 let name: String = name.chars().take(40).collect();
-                return self.at(span, format!("unknown hole `{{{name}}}` in {key}{meant}: expected one of {known}"));
+                return self.at(
+                    span,
+                    format!("unknown hole `{{{name}}}` in {key}{meant}: expected one of {known}"),
+                );
             }
         }
         Ok(())

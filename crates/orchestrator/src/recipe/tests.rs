@@ -44,12 +44,19 @@ fn split_serves_a_benchmark_of_equal_tasks() {
 
 #[test]
 fn split_follows_the_parts_that_a_goal_lists() {
-    let agents = [agent("boss", Tier::Executive), agent("a", Tier::Specialists), agent("b", Tier::Directors)];
+    let agents = [
+        agent("boss", Tier::Executive),
+        agent("a", Tier::Specialists),
+        agent("b", Tier::Directors),
+    ];
     let values = RecipeValues { goal: "- {tea}\n- coffee\n- milk", ..values(&agents, &[]) };
     let graph = Recipe::named("split").unwrap().fill(&values).unwrap();
-    let agents: Vec<_> = graph.tasks.iter().map(|task| task.work.agent().unwrap().0.as_str()).collect();
+    let agents: Vec<_> =
+        graph.tasks.iter().map(|task| task.work.agent().unwrap().0.as_str()).collect();
     assert_eq!(agents, ["a", "b", "a", "boss"]);
-    assert!(matches!(&graph.tasks[0].work, Work::Ask { instruction, .. } if instruction.ends_with("Your part: {tea}")));
+    assert!(
+        matches!(&graph.tasks[0].work, Work::Ask { instruction, .. } if instruction.ends_with("Your part: {tea}"))
+    );
 }
 
 #[test]
@@ -59,7 +66,10 @@ fn a_reviewer_is_another_agent_than_the_writer_where_there_is_one() {
         let graph = recipe.fill(&values(agents, &[])).unwrap();
         graph.tasks.iter().map(|task| task.work.agent().unwrap().0.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(&[agent("coder", Tier::Specialists), agent("boss", Tier::Executive)]), ["coder", "boss"]);
+    assert_eq!(
+        names(&[agent("coder", Tier::Specialists), agent("boss", Tier::Executive)]),
+        ["coder", "boss"]
+    );
     assert_eq!(names(&[agent("only", Tier::Heavy)]), ["only", "only"]);
 }
 

@@ -32,7 +32,8 @@ impl Run {
                 step.tools = self.tools_of(id);
                 // What the schemas of tools take of the prompt.
                 let schemas = step.tools.iter().map(|tool| {
-                    tool.parameters.len() + tool.name.len()
+                    tool.parameters.len()
+                        + tool.name.len()
                         + tool.description.as_ref().map_or(0, String::len)
                 });
                 let schemas = u32::try_from(schemas.sum::<usize>().div_ceil(2)).unwrap_or(u32::MAX);
@@ -57,7 +58,8 @@ impl Run {
     }
 
     pub(super) fn answered(&mut self, call: CallId, answer: CallAnswer) {
-        let Some((id, at)) = self.close(call, Some(answer.usage), answer.millijoules, &answer.spans)
+        let Some((id, at)) =
+            self.close(call, Some(answer.usage), answer.millijoules, &answer.spans)
         else {
             return;
         };
@@ -65,7 +67,8 @@ impl Run {
         if answer.finish == FinishReason::Cancelled {
             return self.retry(id, at, RETRY_MS.0, "its call was cancelled by the engine");
         }
-        let calls_tools = !answer.tool_calls.is_empty() && !self.task(id).steps[at].tools.is_empty();
+        let calls_tools =
+            !answer.tool_calls.is_empty() && !self.task(id).steps[at].tools.is_empty();
         if answer.finish == FinishReason::Length && self.lengthen(id, at, given) {
             return;
         }
@@ -119,9 +122,10 @@ impl Run {
             task.millijoules = Some(task.millijoules.unwrap_or(0).saturating_add(more));
         }
         task.spans.extend_from_slice(spans);
-        let waits = task.steps.get(at).is_some_and(|step| {
-            matches!(step.state, StepState::Open(open, _) if open == call)
-        });
+        let waits = task
+            .steps
+            .get(at)
+            .is_some_and(|step| matches!(step.state, StepState::Open(open, _) if open == call));
         (waits && !is_abandoned).then_some((id, at))
     }
 

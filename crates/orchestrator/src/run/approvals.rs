@@ -26,7 +26,7 @@ pub(super) enum Permission {
 impl Run {
     /// Whether a call of `tool` is made, asked for or denied.
     pub(super) fn permission(&self, tool: &ToolSpec) -> Permission {
-        use ToolEffects::{ReadOnly, Running, Writing, Idempotent};
+        use ToolEffects::{Idempotent, ReadOnly, Running, Writing};
         let is_ours = tool.name.starts_with("workspace.");
         match (self.spec.ask, tool.effects) {
             (AskPolicy::All, _) => Permission::Asked,
@@ -77,7 +77,8 @@ impl Run {
             self.settle_tool(id, at, unknown(&tool), true);
             return;
         }
-        let approval = self.ask(ApprovalSubject::Repeat { task: id, call, tool, arguments, effects });
+        let approval =
+            self.ask(ApprovalSubject::Repeat { task: id, call, tool, arguments, effects });
         self.task_mut(id).tool_steps[at].state = ToolState::Asking(approval, call);
     }
 
@@ -92,9 +93,8 @@ impl Run {
     }
 
     pub(super) fn is_raise_open(&self) -> bool {
-        let is_raise = |open: &OpenApproval| {
-            matches!(open.approval.subject, ApprovalSubject::Budget { .. })
-        };
+        let is_raise =
+            |open: &OpenApproval| matches!(open.approval.subject, ApprovalSubject::Budget { .. });
         self.approvals.values().any(is_raise)
     }
 
@@ -123,7 +123,11 @@ impl Run {
             }
             ApprovalSubject::Tool { task, tool, .. } => {
                 self.tool_decided(task, id, asked_ms, is_approved, |call| {
-                    if is_approved { Ok(call) } else { Err(format!("`{tool}` was not called: {no}")) }
+                    if is_approved {
+                        Ok(call)
+                    } else {
+                        Err(format!("`{tool}` was not called: {no}"))
+                    }
                 });
             }
             ApprovalSubject::Repeat { task, call, tool, .. } => {
@@ -165,7 +169,9 @@ impl Run {
     /// Withdraws the questions of a task.
     pub(super) fn withdraw_approvals_of(&mut self, id: TaskId) {
         let of_task = self.approvals.iter().filter(|(_, open)| match &open.approval.subject {
-            ApprovalSubject::Tool { task, .. } | ApprovalSubject::Repeat { task, .. } => *task == id,
+            ApprovalSubject::Tool { task, .. } | ApprovalSubject::Repeat { task, .. } => {
+                *task == id
+            }
             _ => false,
         });
         for approval in of_task.map(|(approval, _)| *approval).collect::<Vec<_>>() {

@@ -1,10 +1,10 @@
 //! The branch of a director: once, the agent of a planned task may divide it among the team.
 
-use harmonic_types::{Tier, Tool, TaskState};
+use harmonic_types::{TaskState, Tier, Tool};
 use serde_json::Value;
 
-use super::node::{NodeWork, TaskNode, ToolState};
 use super::Run;
+use super::node::{NodeWork, TaskNode, ToolState};
 use crate::budget::Pressure;
 use crate::call::TaskId;
 use crate::graph::GraphRules;

@@ -75,9 +75,10 @@ impl Run {
         for (&input, version) in inputs.iter().zip(&versions) {
             let (excerpt, shown) = match version {
                 Version::Condensed(shorter) => (None, self.artifact_tokens(*shorter)),
-                Version::Excerpt(share) => {
-                    (Some(beginning(self.artifact_text(input), self.artifact_tokens(input), *share)), *share)
-                }
+                Version::Excerpt(share) => (
+                    Some(beginning(self.artifact_text(input), self.artifact_tokens(input), *share)),
+                    *share,
+                ),
                 Version::Whole | Version::Awaited => (None, self.artifact_tokens(input)),
             };
             excerpts.push(excerpt);
@@ -94,7 +95,12 @@ impl Run {
         Some(Opening { messages, tokens, has_shortened })
     }
 
-    fn shown<'a>(&'a self, input: TaskId, version: &Version, excerpt: Option<&'a str>) -> Shown<'a> {
+    fn shown<'a>(
+        &'a self,
+        input: TaskId,
+        version: &Version,
+        excerpt: Option<&'a str>,
+    ) -> Shown<'a> {
         let TaskNode { label, title, .. } = self.task(input);
         let whole = self.artifact_text(input);
         let (text, note) = match (version, excerpt) {
@@ -104,7 +110,10 @@ impl Run {
             }
             (_, Some(excerpt)) => {
                 let (part, all) = (excerpt.chars().count(), whole.chars().count());
-                (excerpt, Some(format!("the first {part} of {all} characters, the rest did not fit")))
+                (
+                    excerpt,
+                    Some(format!("the first {part} of {all} characters, the rest did not fit")),
+                )
             }
             _ => (whole, None),
         };
@@ -175,9 +184,8 @@ impl Run {
         let size = self.artifact_tokens(*of);
         let room = profile.context.checked_sub(fixed)?;
         // Each part is read whole, and as much is written as is its part of the share.
-        let parts = (1..=MOST_PARTS).find(|parts| {
-            size.div_ceil(*parts).saturating_add(share / parts) <= room
-        })?;
+        let parts = (1..=MOST_PARTS)
+            .find(|parts| size.div_ceil(*parts).saturating_add(share / parts) <= room)?;
         let each = share / parts;
         if each < LEAST_ANSWER {
             return None;

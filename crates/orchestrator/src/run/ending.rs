@@ -17,7 +17,9 @@ impl Run {
             // Without a whole graph, the planning decides.
             if self.task(PLANNING).is_resolved() && self.tasks.iter().all(TaskNode::is_resolved) {
                 let reason = self.task(PLANNING).reason.clone();
-                self.end_with_what_is_there(&reason.unwrap_or_else(|| "there is no plan".to_owned()));
+                self.end_with_what_is_there(
+                    &reason.unwrap_or_else(|| "there is no plan".to_owned()),
+                );
                 return true;
             }
             return false;
@@ -45,7 +47,11 @@ impl Run {
 
     /// Ends the run with the artifacts that no other artifact was made of.
     pub(super) fn end_with_what_is_there(&mut self, reason: &str) {
-        let done: Vec<TaskId> = self.graph.tasks.iter().copied()
+        let done: Vec<TaskId> = self
+            .graph
+            .tasks
+            .iter()
+            .copied()
             .filter(|id| self.task(*id).state == TaskState::Done)
             .collect();
         let ends = done.iter().filter(|id| !done.iter().any(|other| self.reads(*other, **id)));
@@ -93,8 +99,12 @@ impl Run {
         }
         self.phase = Phase::Stopped;
         self.timers.clear();
-        let calls: Vec<CallId> =
-            self.calls.iter().filter(|(_, open)| !open.is_abandoned).map(|(call, _)| *call).collect();
+        let calls: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, open)| !open.is_abandoned)
+            .map(|(call, _)| *call)
+            .collect();
         for call in calls {
             self.actions.push(Action::Cancel { call });
         }

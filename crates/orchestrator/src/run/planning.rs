@@ -25,8 +25,8 @@ impl Run {
         let task = prompt::planner_task(&self.spec, &bounds, may_answer);
         let agent = self.agent(&executive);
         let messages = prompt::opening(&self.spec, agent, &[], &task);
-        let tokens = prompt::fixed_tokens(&self.spec, agent)
-            .saturating_add(prompt::upper_tokens(&task));
+        let tokens =
+            prompt::fixed_tokens(&self.spec, agent).saturating_add(prompt::upper_tokens(&task));
         let most = Some(bounds.max_tokens);
         let mut step = Step::new(CallPurpose::Plan, executive, messages, tokens, most);
         step.json_schema = Some(plan_schema(&self.spec).to_string());

@@ -59,7 +59,11 @@ impl Run {
         let makes_do = self.is_last(id) && there > 0;
         if !missing.is_empty() && !makes_do {
             let missing = missing.join(", ");
-            self.resolve(id, TaskState::Skipped, Some(format!("its inputs are missing: {missing}")));
+            self.resolve(
+                id,
+                TaskState::Skipped,
+                Some(format!("its inputs are missing: {missing}")),
+            );
             return true;
         }
         for title in &missing {

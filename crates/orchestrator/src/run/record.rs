@@ -1,8 +1,6 @@
 //! The record of a run, as its state gives it.
 
-use harmonic_types::{
-    AgentName, RunRecord, RunSpent, TaskGraph, TaskRecord, TaskSpan, TaskState,
-};
+use harmonic_types::{AgentName, RunRecord, RunSpent, TaskGraph, TaskRecord, TaskSpan, TaskState};
 
 use super::node::{NodeWork, TaskNode, ToolState};
 use super::{PLANNING, Run};

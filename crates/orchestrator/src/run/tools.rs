@@ -56,14 +56,16 @@ impl Run {
             }
             Some(spec) => (spec.effects, self.admit(id, spec, &arguments)),
         };
-        let step = ToolStep { id: model_id, tool: name, arguments, effects, state, was_repeated: false };
+        let step =
+            ToolStep { id: model_id, tool: name, arguments, effects, state, was_repeated: false };
         self.task_mut(id).tool_steps.push(step);
     }
 
     fn admit(&mut self, id: TaskId, tool: &harmonic_types::ToolSpec, arguments: &str) -> ToolState {
         let permission = self.permission(tool);
         if permission == Permission::Denied {
-            let denied = format!("`{}` was not called: the server does not allow it unasked", tool.name);
+            let denied =
+                format!("`{}` was not called: the server does not allow it unasked", tool.name);
             return ToolState::done(denied, true);
         }
         let call = self.new_call();
@@ -134,7 +136,9 @@ impl Run {
             }
         }
         if excess > 0 {
-            self.note(format!("{excess} calls of tools in one turn were beyond the limit of {most}"));
+            self.note(format!(
+                "{excess} calls of tools in one turn were beyond the limit of {most}"
+            ));
         }
         self.tools_progress(id);
     }
@@ -162,8 +166,8 @@ impl Run {
             offset: usize,
             length: Option<usize>,
         }
-        let Arguments { artifact, offset, length } =
-            serde_json::from_str(arguments).map_err(|error| format!("invalid arguments: {error}"))?;
+        let Arguments { artifact, offset, length } = serde_json::from_str(arguments)
+            .map_err(|error| format!("invalid arguments: {error}"))?;
         let inputs = || self.task(id).after.iter().map(|input| self.task(*input));
         let Some(found) = inputs().find(|task| task.label == artifact) else {
             let labels: Vec<&str> = inputs().map(|task| task.label.as_str()).collect();
@@ -343,7 +347,9 @@ impl Run {
         } else {
             said
         };
-        self.fall_short(format!("`{title}` was ended, since it made the same call of a tool again and again"));
+        self.fall_short(format!(
+            "`{title}` was ended, since it made the same call of a tool again and again"
+        ));
         if text.trim().is_empty() {
             let reason = "it made the same call of a tool again and again".to_owned();
             return self.resolve(id, TaskState::Failed, Some(reason));

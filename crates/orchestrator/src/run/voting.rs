@@ -25,7 +25,9 @@ impl Run {
         if self.budget.pressure() > Pressure::Low {
             samples = 1;
             let title = self.task(id).title.clone();
-            self.fall_short(format!("`{title}` had one answer instead of a vote: the budget is short"));
+            self.fall_short(format!(
+                "`{title}` had one answer instead of a vote: the budget is short"
+            ));
         }
         let step = |index| {
             let purpose = CallPurpose::Sample { index };
@@ -71,14 +73,17 @@ impl Run {
                     self.note(format!("`{title}`: no two of {asked} answers agree; a judge chose"));
                     choice
                 } else {
-                    self.fall_short(format!("`{title}`: no two of {asked} answers agree, and the judge failed"));
+                    self.fall_short(format!(
+                        "`{title}`: no two of {asked} answers agree, and the judge failed"
+                    ));
                     0
                 }
             }
             (Count::AllDiffer, None, Some(judge)) if self.budget.pressure() == Pressure::Low => {
                 let text = prompt::judge(&instruction, &answers);
                 let agent = self.agent(&judge);
-                let marks = FENCE_TOKENS.saturating_mul(u32::try_from(answers.len()).unwrap_or(u32::MAX));
+                let marks =
+                    FENCE_TOKENS.saturating_mul(u32::try_from(answers.len()).unwrap_or(u32::MAX));
                 let read = tokens.iter().copied().fold(marks, u32::saturating_add);
                 let prompt_tokens = prompt::fixed_tokens(&self.spec, agent)
                     .saturating_add(read)

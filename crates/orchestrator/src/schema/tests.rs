@@ -62,13 +62,16 @@ struct Noise(u64);
 
 impl Noise {
     fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
     }
 
     /// A value that is valid under `schema`, as a model that writes noise would give it.
     fn instance(&mut self, schema: &Value, root: &Value) -> Value {
-        let number = |key: &str| schema.get(key).and_then(Value::as_u64).map(|n| usize::try_from(n).unwrap());
+        let number = |key: &str| {
+            schema.get(key).and_then(Value::as_u64).map(|n| usize::try_from(n).unwrap())
+        };
         if let Some(Value::String(path)) = schema.get("$ref") {
             return self.instance(root.pointer(&path[1..]).unwrap(), root);
         }
@@ -85,14 +88,17 @@ impl Noise {
             "object" => {
                 let properties = schema.get("properties").and_then(Value::as_object);
                 let fields = properties.into_iter().flatten();
-                Value::Object(fields.map(|(key, value)| (key.clone(), self.instance(value, root))).collect())
+                Value::Object(
+                    fields.map(|(key, value)| (key.clone(), self.instance(value, root))).collect(),
+                )
             }
             "array" => {
                 let positions = schema.get("prefixItems").and_then(Value::as_array);
                 let most = positions.map_or_else(|| number("maxItems").unwrap(), Vec::len);
                 let least = number("minItems").unwrap_or(0);
                 let length = least + self.below(most - least + 1);
-                let item = |at: usize| positions.map_or_else(|| &schema["items"], |items| &items[at]);
+                let item =
+                    |at: usize| positions.map_or_else(|| &schema["items"], |items| &items[at]);
                 (0..length).map(|at| self.instance(item(at), root)).collect()
             }
             "string" => {

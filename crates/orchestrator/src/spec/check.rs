@@ -87,7 +87,11 @@ impl RunSpec {
             let known = || self.tools.iter().map(|tool| tool.name.as_str());
             if let Some(tool) = agent.tools.iter().find(|tool| !known().any(|name| name == *tool)) {
                 let meant = did_you_mean(tool, known());
-                return Err(field("tools", tool, format!("tools of the run for {}{meant}", agent.name)));
+                return Err(field(
+                    "tools",
+                    tool,
+                    format!("tools of the run for {}{meant}", agent.name),
+                ));
             }
         }
         self.check_agent("executive", &self.executive)?;
@@ -137,9 +141,11 @@ impl RunSpec {
             Some(bound) if !(bound.0.is_finite() && bound.0 >= 0.001) => {
                 Err(field("budget.joules", bound.0, "0.001 J or more; leave it out for no bound"))
             }
-            Some(bound) if !self.has_meter => {
-                Err(field("budget.joules", bound.0, "no bound, since this machine has no energy meter"))
-            }
+            Some(bound) if !self.has_meter => Err(field(
+                "budget.joules",
+                bound.0,
+                "no bound, since this machine has no energy meter",
+            )),
             _ => Ok(()),
         }
     }
@@ -179,6 +185,3 @@ impl RunSpec {
         if depth > most { Err(SpecError::TooDeep { depth, most }) } else { Ok(()) }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,8 @@ use harmonic_types::{RunState, SpanKind, TaskState, ToolEffects};
 use crate::support::{Driver, ask, graph, returned, spec, tool, tool_task};
 
 fn writing(ask_policy: AskPolicy, name: &str, effects: ToolEffects) -> RunSpec {
-    let tasks = [tool_task("t", name, &[]), ask("other", "coder", &[]), ask("end", "coder", &[0, 1])];
+    let tasks =
+        [tool_task("t", name, &[]), ask("other", "coder", &[]), ask("end", "coder", &[0, 1])];
     RunSpec { ask: ask_policy, tools: vec![tool(name, effects)], ..spec(graph(tasks)) }
 }
 

@@ -8,7 +8,8 @@ use harmonic_types::{Joules, RunBudget, RunId, RunState, TaskState, Usage};
 use crate::support::{Driver, answer, ask, check, graph, spec, vote};
 
 fn bounded(budget: RunBudget) -> RunSpec {
-    let tasks = [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("end", "executive", &[0, 1])];
+    let tasks =
+        [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("end", "executive", &[0, 1])];
     RunSpec { budget, ..spec(graph(tasks)) }
 }
 
@@ -65,7 +66,12 @@ fn a_budget_that_bears_only_some_tasks_joins_what_is_there() {
     let record = driver.run.record();
     assert!(matches!(record.state, RunState::Partial { .. }), "{:?}", record.state);
     assert!(record.tasks.iter().any(|task| task.state == TaskState::Done));
-    assert!(record.tasks.iter().any(|task| task.state == TaskState::Failed || task.state == TaskState::Skipped));
+    assert!(
+        record
+            .tasks
+            .iter()
+            .any(|task| task.state == TaskState::Failed || task.state == TaskState::Skipped)
+    );
     assert!(record.spent.tokens() <= 4_500);
 }
 
@@ -93,7 +99,9 @@ fn from_four_fifths_on_votes_have_one_answer_and_checks_are_left_out() {
     assert_eq!(driver.open(), ["v"]);
     driver.answer("v", "Answer: 1");
     let (state, answer) = driver.result();
-    assert!(matches!(state, RunState::Partial { reason } if reason.contains("one answer instead of a vote")));
+    assert!(
+        matches!(state, RunState::Partial { reason } if reason.contains("one answer instead of a vote"))
+    );
     assert_eq!(answer.as_deref(), Some("text"));
 }
 
@@ -145,7 +153,8 @@ fn a_raise_is_asked_for_once_and_a_yes_raises_the_bounds_by_half() {
 
 #[test]
 fn a_run_within_a_run_has_what_that_one_has_left_and_no_loop() {
-    let mut above = Driver::started(bounded(RunBudget { tokens: Some(50_000), ..RunBudget::default() }));
+    let mut above =
+        Driver::started(bounded(RunBudget { tokens: Some(50_000), ..RunBudget::default() }));
     above.answer("a", "alpha");
     let lineage = above.run.lineage_below();
     assert!(lineage.budget_left.tokens.unwrap() < 50_000);

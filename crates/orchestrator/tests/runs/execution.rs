@@ -7,7 +7,8 @@ use crate::support::{Driver, answer, ask, check, graph, spec, vote};
 
 #[test]
 fn tasks_start_when_their_inputs_are_there_and_the_last_one_is_the_answer() {
-    let tasks = [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
+    let tasks =
+        [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
     let mut driver = Driver::started(spec(graph(tasks)));
     assert_eq!(driver.open(), ["a", "b"]);
     driver.answer("b", "beta");
@@ -19,7 +20,8 @@ fn tasks_start_when_their_inputs_are_there_and_the_last_one_is_the_answer() {
     driver.answer("join", "both");
     assert_eq!(driver.result(), (RunState::Done, Some("both".to_owned())));
     let record = driver.run.record();
-    let states: Vec<_> = record.tasks.iter().map(|task| (task.title.as_str(), task.state)).collect();
+    let states: Vec<_> =
+        record.tasks.iter().map(|task| (task.title.as_str(), task.state)).collect();
     let done = TaskState::Done;
     assert_eq!(states, [("a", done), ("b", done), ("join", done)]);
     assert_eq!(record.origin, "file");
@@ -27,11 +29,14 @@ fn tasks_start_when_their_inputs_are_there_and_the_last_one_is_the_answer() {
 
 #[test]
 fn the_last_task_makes_do_with_what_is_there_and_says_what_is_missing() {
-    let tasks = [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
+    let tasks =
+        [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
     let mut driver = Driver::started(spec(graph(tasks)));
     driver.fail("a", CallFailure::Refused { message: "no".to_owned() });
     driver.answer("b", "beta");
-    assert!(Driver::prompt(&driver.call("join")).contains("missing, and your answer must say so: a."));
+    assert!(
+        Driver::prompt(&driver.call("join")).contains("missing, and your answer must say so: a.")
+    );
     driver.answer("join", "half");
     let (state, answer) = driver.result();
     assert_eq!(state, RunState::Partial { reason: "`a` is missing".to_owned() });
@@ -107,7 +112,9 @@ fn an_answer_that_the_budget_cut_has_more_room_once_and_is_then_taken_as_it_is()
     assert_eq!(given[1], given[0] * 2);
     assert_eq!(driver.open(), ["b"]);
     driver.answer("b", "end");
-    assert!(matches!(driver.result().0, RunState::Partial { reason } if reason.contains("`a` was cut")));
+    assert!(
+        matches!(driver.result().0, RunState::Partial { reason } if reason.contains("`a` was cut"))
+    );
 }
 
 #[test]
@@ -151,17 +158,16 @@ fn a_judge_chooses_where_no_two_answers_agree() {
 
 #[test]
 fn a_check_sends_work_back_at_most_as_often_as_its_rounds_and_readers_wait_for_it() {
-    let tasks = [
-        ask("write", "coder", &[]),
-        check("check", 0, 1, &[0]),
-        ask("join", "executive", &[0, 1]),
-    ];
+    let tasks =
+        [ask("write", "coder", &[]), check("check", 0, 1, &[0]), ask("join", "executive", &[0, 1])];
     let mut driver = Driver::started(spec(graph(tasks)));
     driver.answer("write", "first");
     assert_eq!(driver.open(), ["check"]);
     driver.answer("check", r#"{"reasons":"too short","accept":false}"#);
     let again = driver.call("write");
-    assert!(Driver::prompt(&again).contains("first") && Driver::prompt(&again).contains("too short"));
+    assert!(
+        Driver::prompt(&again).contains("first") && Driver::prompt(&again).contains("too short")
+    );
     driver.answer("write", "second");
     driver.answer("check", r#"{"reasons":"still too short","accept":false}"#);
     assert!(Driver::prompt(&driver.call("join")).contains("second"));
@@ -172,11 +178,8 @@ fn a_check_sends_work_back_at_most_as_often_as_its_rounds_and_readers_wait_for_i
 
 #[test]
 fn what_was_made_of_work_that_is_sent_back_is_made_anew() {
-    let tasks = [
-        ask("code", "coder", &[]),
-        ask("trial", "analyst", &[0]),
-        check("review", 0, 2, &[0, 1]),
-    ];
+    let tasks =
+        [ask("code", "coder", &[]), ask("trial", "analyst", &[0]), check("review", 0, 2, &[0, 1])];
     let mut driver = Driver::started(spec(graph(tasks)));
     driver.answer("code", "bad");
     driver.answer("trial", "fails");
@@ -197,7 +200,9 @@ fn a_verdict_that_cannot_be_read_is_asked_for_once_more_and_then_the_text_counts
     driver.answer("check", "well");
     let (state, answer) = driver.result();
     assert_eq!(answer.as_deref(), Some("text"));
-    assert!(matches!(state, RunState::Partial { reason } if reason.contains("`check` was not done")));
+    assert!(
+        matches!(state, RunState::Partial { reason } if reason.contains("`check` was not done"))
+    );
 }
 
 #[test]
@@ -231,7 +236,8 @@ fn long_artifacts_are_shortened_by_the_operator_and_siblings_read_the_same_text(
 
 #[test]
 fn a_stopped_run_cancels_its_calls_and_offers_them_anew_when_it_resumes() {
-    let tasks = [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
+    let tasks =
+        [ask("a", "coder", &[]), ask("b", "analyst", &[]), ask("join", "executive", &[0, 1])];
     let mut driver = Driver::started(spec(graph(tasks)));
     driver.answer("a", "alpha");
     let before = driver.call("b");

@@ -48,7 +48,12 @@ fn graphs_of_the_built_in_recipes() {
     for stack in ["starter", "standard"] {
         let agents = agents_of(stack);
         let graphs = Recipe::builtin().iter().map(|recipe| {
-            format!("{}: {}\n{}", recipe.name(), recipe.description(), shown(&filled(recipe, &agents)))
+            format!(
+                "{}: {}\n{}",
+                recipe.name(),
+                recipe.description(),
+                shown(&filled(recipe, &agents))
+            )
         });
         insta::assert_snapshot!(format!("recipes_{stack}"), graphs.collect::<Vec<_>>().join("\n"));
     }
@@ -78,12 +83,20 @@ fn the_schema_of_a_plan() {
     let mut spec = planned(true);
     spec.tools = vec![tool("web.read", ToolEffects::ReadOnly)];
     spec.limits.tasks = 2;
-    insta::assert_snapshot!("plan_schema", serde_json::to_string_pretty(&plan_schema(&spec)).unwrap());
+    insta::assert_snapshot!(
+        "plan_schema",
+        serde_json::to_string_pretty(&plan_schema(&spec)).unwrap()
+    );
 }
 
 #[test]
 fn the_layout_of_a_prompt_shares_all_but_role_and_task() {
-    let tasks = [ask("a", "coder", &[]), ask("b", "analyst", &[0]), ask("c", "research_director", &[0]), ask("end", "executive", &[0, 1, 2])];
+    let tasks = [
+        ask("a", "coder", &[]),
+        ask("b", "analyst", &[0]),
+        ask("c", "research_director", &[0]),
+        ask("end", "executive", &[0, 1, 2]),
+    ];
     let mut spec = spec(graph(tasks));
     spec.agents.iter_mut().for_each(|agent| agent.prompt = format!("You are the {}.", agent.name));
     spec.brief = Some(CountedText { text: "Tea is a plant.\n".to_owned(), tokens: 6 });

@@ -43,7 +43,11 @@ fn an_invalid_plan_is_repaired_once_and_keeps_the_tasks_that_stay() {
     let mut driver = Driver::started(planned(false));
     write(&mut driver, PLAN[0]);
     driver.answer("a", "alpha");
-    let unused = [PLAN[0], PLAN[1], r#",{"title":"end","kind":"ask","agent":"executive","instruction":"Join.","after":[0]}]}"#];
+    let unused = [
+        PLAN[0],
+        PLAN[1],
+        r#",{"title":"end","kind":"ask","agent":"executive","instruction":"Join.","after":[0]}]}"#,
+    ];
     driver.answer("Plan", &unused.concat());
     let repair = driver.call("Plan");
     assert_eq!(repair.turn, 1);
@@ -90,7 +94,8 @@ fn the_executive_answers_alone_only_where_it_may() {
 #[test]
 fn before_a_plan_is_whole_no_task_starts_that_may_change_something() {
     let mut spec = planned(false);
-    spec.tools = vec![tool("disk.write", ToolEffects::Writing), tool("disk.read", ToolEffects::ReadOnly)];
+    spec.tools =
+        vec![tool("disk.write", ToolEffects::Writing), tool("disk.read", ToolEffects::ReadOnly)];
     spec.agents.iter_mut().find(|agent| agent.name.0 == "coder").unwrap().tools =
         vec!["disk.write".to_owned()];
     spec.agents.iter_mut().find(|agent| agent.name.0 == "analyst").unwrap().tools =
@@ -98,7 +103,8 @@ fn before_a_plan_is_whole_no_task_starts_that_may_change_something() {
     let mut driver = Driver::started(spec);
     write(&mut driver, PLAN[0]);
     assert_eq!(driver.open(), ["Plan"]);
-    let reader = r#"{"title":"r","kind":"ask","agent":"analyst","instruction":"Do r.","after":[]},"#;
+    let reader =
+        r#"{"title":"r","kind":"ask","agent":"analyst","instruction":"Do r.","after":[]},"#;
     write(&mut driver, reader);
     assert_eq!(driver.open(), ["Plan", "r"]);
 }
@@ -107,7 +113,10 @@ fn before_a_plan_is_whole_no_task_starts_that_may_change_something() {
 fn a_plan_that_is_asked_for_starts_after_a_yes_and_a_no_ends_the_run() {
     for (decision, state) in [
         (Decision::Approved, RunState::Running),
-        (Decision::Denied, RunState::Failed { reason: "the plan is not done: it was denied".to_owned() }),
+        (
+            Decision::Denied,
+            RunState::Failed { reason: "the plan is not done: it was denied".to_owned() },
+        ),
     ] {
         let mut driver = Driver::started(RunSpec { ask: AskPolicy::Plan, ..planned(false) });
         write(&mut driver, PLAN[0]);
@@ -173,10 +182,16 @@ fn a_director_divides_its_task_once_and_takes_the_result_of_its_branch() {
 #[test]
 fn an_invalid_branch_is_explained_and_a_failed_one_leaves_the_director_to_answer() {
     let mut driver = directed();
-    split(&mut driver, r#"[{"title":"x","kind":"ask","agent":"codr","instruction":"Do x.","after":[]}]"#);
+    split(
+        &mut driver,
+        r#"[{"title":"x","kind":"ask","agent":"codr","instruction":"Do x.","after":[]}]"#,
+    );
     let told = Driver::prompt(&driver.call("lead"));
     assert!(told.contains("did you mean `coder`?"), "{told}");
-    split(&mut driver, r#"[{"title":"x","kind":"ask","agent":"coder","instruction":"Do x.","after":[]}]"#);
+    split(
+        &mut driver,
+        r#"[{"title":"x","kind":"ask","agent":"coder","instruction":"Do x.","after":[]}]"#,
+    );
     driver.fail("x", harmonic_orchestrator::CallFailure::Refused { message: "no".to_owned() });
     let told = Driver::prompt(&driver.call("lead"));
     assert!(told.contains("The branch has failed: no"), "{told}");

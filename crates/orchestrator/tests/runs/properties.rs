@@ -34,7 +34,10 @@ fn any_tasks() -> impl Strategy<Value = Vec<Task>> {
                 (1, _) => tool_task(&title, "disk.write", &after),
                 (2, _) => {
                     let judge = (bits & 1 == 0).then_some("executive");
-                    Task { after: after.into_iter().map(TaskIndex).collect(), ..vote(&title, 2 + bits % 3, judge) }
+                    Task {
+                        after: after.into_iter().map(TaskIndex).collect(),
+                        ..vote(&title, 2 + bits % 3, judge)
+                    }
                 }
                 (3, Some(of)) => {
                     checked.push(of);
@@ -55,10 +58,18 @@ fn any_tasks() -> impl Strategy<Value = Vec<Task>> {
 
 fn any_spec() -> impl Strategy<Value = RunSpec> {
     let policies = [AskPolicy::Write, AskPolicy::All, AskPolicy::Never, AskPolicy::Plan];
-    (any_tasks(), prop::option::of(500_u64..60_000), prop::sample::select(policies.to_vec()), prop::option::of(500_u64..5_000))
+    (
+        any_tasks(),
+        prop::option::of(500_u64..60_000),
+        prop::sample::select(policies.to_vec()),
+        prop::option::of(500_u64..5_000),
+    )
         .prop_map(|(tasks, tokens, ask, time_ms)| {
             let mut spec = spec(graph(tasks));
-            spec.tools = vec![tool("web.read", ToolEffects::ReadOnly), tool("disk.write", ToolEffects::Writing)];
+            spec.tools = vec![
+                tool("web.read", ToolEffects::ReadOnly),
+                tool("disk.write", ToolEffects::Writing),
+            ];
             for agent in &mut spec.agents {
                 agent.tools = vec!["web.read".to_owned(), "disk.write".to_owned()];
             }
@@ -93,7 +104,10 @@ fn happen(driver: &mut Driver, (kind, which, how): Happening) {
             driver.feed(match how % 4 {
                 0 => Input::ToolFailed { call, failure: ToolFailure::Unknown { message } },
                 1 => Input::ToolFailed { call, failure: ToolFailure::Refused { message } },
-                _ => Input::ToolReturned { call, result: returned(&"r".repeat(usize::from(how) * 40)) },
+                _ => Input::ToolReturned {
+                    call,
+                    result: returned(&"r".repeat(usize::from(how) * 40)),
+                },
             });
         }
         6 => {

@@ -78,7 +78,11 @@ pub fn vote(title: &str, samples: u32, judge: Option<&str>) -> Task {
 
 pub fn check(title: &str, of: u32, rounds: u32, after: &[u32]) -> Task {
     let instruction = format!("{title} holds.");
-    task(title, Work::Check { agent: "analyst".into(), instruction, of: TaskIndex(of), rounds }, after)
+    task(
+        title,
+        Work::Check { agent: "analyst".into(), instruction, of: TaskIndex(of), rounds },
+        after,
+    )
 }
 
 pub fn tool_task(title: &str, tool: &str, after: &[u32]) -> Task {
@@ -266,7 +270,11 @@ impl Driver {
         match self.run.state() {
             RunState::Done | RunState::Partial { .. } | RunState::Failed { .. } => {
                 assert!(self.run.has_ended());
-                assert_eq!((self.calls.len(), self.tools.len()), (0, 0), "nothing is open at the end");
+                assert_eq!(
+                    (self.calls.len(), self.tools.len()),
+                    (0, 0),
+                    "nothing is open at the end"
+                );
                 assert!(self.approvals.is_empty());
             }
             RunState::Running => assert!(
@@ -340,7 +348,10 @@ impl Driver {
             } else if let Some(call) = self.tools.keys().next().copied() {
                 self.feed(Input::ToolIntended { call });
                 let title = self.tools[&call].title.clone();
-                self.feed(Input::ToolReturned { call, result: returned(&format!("result of {title}")) });
+                self.feed(Input::ToolReturned {
+                    call,
+                    result: returned(&format!("result of {title}")),
+                });
             } else if self.run.state() == RunState::WaitingForApproval {
                 return;
             } else {
@@ -360,9 +371,9 @@ pub fn scripted(spec: &CallSpec) -> CallAnswer {
         CallPurpose::Plan => "no plan".to_owned(),
         CallPurpose::Ask | CallPurpose::Condense => {
             let prompt = spec.messages.iter().map(|message| message.text()).collect::<String>();
-            let sum = prompt.bytes().fold(0_u32, |sum, byte| {
-                sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-            });
+            let sum = prompt
+                .bytes()
+                .fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
             format!("{} #{sum:08x}", spec.title)
         }
     };

@@ -21,8 +21,7 @@ fn calling(driver: &mut Driver, name: &str, arguments: &str) {
     let mut turn = answer(&call, "");
     turn.finish = FinishReason::ToolCalls;
     let id = format!("t{}", call.turn);
-    turn.tool_calls =
-        vec![ToolCall { id, name: name.to_owned(), arguments: arguments.to_owned() }];
+    turn.tool_calls = vec![ToolCall { id, name: name.to_owned(), arguments: arguments.to_owned() }];
     driver.feed(Input::Answered { call: call.call, answer: turn });
 }
 
@@ -97,7 +96,11 @@ fn results_beyond_the_room_are_cut_with_a_note() {
     driver.feed(Input::ToolReturned { call, result });
     let turn = driver.call("a");
     let told = Driver::prompt(&turn);
-    assert!(told.contains("of 200028 characters: the rest did not fit"), "{}", &told[told.len() - 90..]);
+    assert!(
+        told.contains("of 200028 characters: the rest did not fit"),
+        "{}",
+        &told[told.len() - 90..]
+    );
     assert!(turn.prompt_tokens < 16_384);
 }
 
