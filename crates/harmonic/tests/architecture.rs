@@ -31,6 +31,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("gateway", &["types", "events", "api", "engine"]),
     ("bench", &["types", "perfmodel", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
+    ("orchestrator", &["types"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
