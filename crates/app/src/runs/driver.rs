@@ -8,6 +8,7 @@
 
 mod agent_call;
 mod command;
+mod past;
 mod tool_call;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -17,10 +18,9 @@ use std::time::Duration;
 use harmonic_api::runs::RunChange;
 use harmonic_journal::{JournalError, RunSummary};
 use harmonic_orchestrator::{
-    Action, ApprovalId, CallFailure, CallId, CallPurpose, CallSpec, Decision, Input, Run, RunEvent,
-    TimerId, ToolCallSpec, ToolFailure,
+    Action, CallFailure, CallId, CallPurpose, CallSpec, Input, Run, TimerId, ToolCallSpec, ToolFailure,
 };
-use harmonic_types::{ClientName, RunState, TaskGraph};
+use harmonic_types::{ClientName, RunState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -35,6 +35,7 @@ use super::updates::Updates;
 
 use self::agent_call::AgentCall;
 pub(crate) use self::command::{Command, RunView};
+pub(crate) use self::past::Past;
 use self::tool_call::ToolCall;
 
 /// Inputs that calls may have reported and the driver has not taken.
@@ -63,26 +64,6 @@ pub(crate) struct DriverParts {
     pub(crate) client: ClientName,
     /// Notes and decisions of the inputs that were applied before.
     pub(crate) past: Past,
-}
-
-/// What a run has published and its state does not hold.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Past {
-    graph: Option<TaskGraph>,
-    decided: BTreeMap<ApprovalId, Decision>,
-}
-
-impl Past {
-    /// Takes what `event` says.
-    pub(crate) fn note(&mut self, event: &RunEvent) {
-        match event {
-            RunEvent::Graph { graph, .. } => self.graph = Some(graph.clone()),
-            RunEvent::Decided { approval, decision, .. } => {
-                self.decided.insert(*approval, *decision);
-            }
-            RunEvent::State { .. } | RunEvent::Task { .. } | RunEvent::Note { .. } => {}
-        }
-    }
 }
 
 /// Driver of one run.
@@ -244,7 +225,7 @@ impl Driver {
     /// Whether the text of a call is the answer of the run, as far as can be told before its end:
     /// that of the last task, once the plan is whole.
     fn is_answer(&self, spec: &CallSpec) -> bool {
-        let last = self.parts.past.graph.as_ref().and_then(|graph| graph.tasks.split_last());
+        let last = self.parts.past.graph().and_then(|graph| graph.tasks.split_last());
         let is_last = last.is_some_and(|(last, others)| {
             last.title == spec.title && others.iter().all(|task| task.title != spec.title)
         });

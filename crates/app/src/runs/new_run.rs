@@ -20,6 +20,10 @@ const DEFAULT_RECIPE: &str = "split";
 pub struct NewRun {
     /// What the client asks for.
     pub request: RunRequest,
+    /// Names of tool sets in the server's configuration.
+    pub tools: Vec<String>,
+    /// Name of a workspace in the server's configuration.
+    pub workspace: Option<String>,
     /// Seed; `None` chooses one at random.
     pub seed: Option<u64>,
     /// The runs that it is started from.
@@ -33,8 +37,15 @@ pub struct NewRun {
 
 impl From<RunRequest> for NewRun {
     fn from(request: RunRequest) -> Self {
-        let lineage = Lineage::default();
-        Self { request, seed: None, lineage, is_attached: false, answer_tokens: None }
+        Self {
+            request,
+            tools: Vec::new(),
+            workspace: None,
+            seed: None,
+            lineage: Lineage::default(),
+            is_attached: false,
+            answer_tokens: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_api::runs::{RunChange, RunUpdate};
 use harmonic_orchestrator::{CallId, RunEvent, TaskId};
-use harmonic_types::TaskState;
+use harmonic_types::{RunState, TaskState};
 use tokio::sync::watch;
 
 use super::clock::RunClock;
@@ -87,6 +87,13 @@ impl Updates {
         if let Some(last) = &*last {
             last.send_modify(|last| *last = id.max(*last));
         }
+    }
+
+    /// Tells that the run is driven no longer, because of `failure`.
+    pub(crate) fn interrupted(&self, failure: &str) {
+        let text = format!("the run is interrupted, and can be resumed: {failure}");
+        self.send(RunChange::Run(RunEvent::Note { text }));
+        self.send(RunChange::Run(RunEvent::State { state: RunState::Stopped }));
     }
 
     /// Ends all streams once their listeners have read what is kept.

@@ -74,8 +74,8 @@ impl Driver {
         let (done, applied) = oneshot::channel();
         let open = self.parts.run.approvals().into_iter().find(|open| open.id == id);
         let Some(open) = open else {
-            return match self.parts.past.decided.get(&id) {
-                Some(before) if *before == decision => {
+            return match self.parts.past.decided(id) {
+                Some(before) if before == decision => {
                     let _ = done.send(());
                     Ok(applied)
                 }

@@ -11,6 +11,7 @@ use super::stored::StoredRun;
 use super::{Ready, RunService};
 use crate::runs::driver::is_final;
 use crate::runs::entry::{Entry, JournalledRun, ReadError};
+use crate::runs::replay::{Replayed, replay};
 
 impl RunService {
     /// Lets the unfinished runs of an earlier process go on: those that were neither stopped by a
@@ -124,6 +125,24 @@ impl RunService {
         // Before its lock, which tells that it exists.
         self.stored(owner, id).await?;
         self.continue_run(id, Some(super::owner_name(owner))).await
+    }
+
+    /// Runs a recorded run of `owner` again, without a model.
+    ///
+    /// # Errors
+    /// There is no such run, or it cannot be replayed.
+    pub async fn replay(&self, owner: &RunOwner, id: &RunId) -> Result<Replayed, RunsError> {
+        self.stored(owner, id).await?;
+        let (service, run) = (self.clone(), id.clone());
+        let journalled = blocking(move || {
+            let folder = tempfile::tempdir().map_err(|error| RunsError::Failed {
+                message: format!("no folder for the replay can be made: {error}"),
+            })?;
+            let journalled = service.journalled(&run).map_err(|error| of_reading(error, &run))?;
+            Ok::<_, RunsError>((folder, journalled))
+        });
+        let (folder, journalled) = journalled.await??;
+        replay(journalled, folder.path()).await
     }
 
     /// Removes finished runs beyond those that are kept, on a thread of its own.
