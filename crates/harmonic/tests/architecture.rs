@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -31,6 +31,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("gateway", &["types", "events", "api", "engine"]),
     ("bench", &["types", "perfmodel", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
+    ("orchestrator", &["types"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
     (

@@ -38,7 +38,7 @@ pub enum Action {
         /// The question.
         approval: Approval,
     },
-    /// No longer ask: the answer is there, or no longer matters.
+    /// No longer ask: the answer no longer matters.
     Withdraw {
         /// The approval.
         approval: ApprovalId,
@@ -62,8 +62,8 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum RunEvent {
-    /// The state of the run. [`RunState::Done`], `Partial` and `Failed` are the end: no action but
-    /// [`Action::Cancel`] comes with it or after it.
+    /// The state of the run. [`RunState::Done`], `Partial` and `Failed` are the end: no action comes
+    /// after it.
     State {
         /// The state.
         #[serde(flatten)]

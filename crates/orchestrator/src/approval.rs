@@ -21,6 +21,18 @@ pub enum AskPolicy {
     Never,
 }
 
+impl AskPolicy {
+    /// Whether a person is asked for the plan.
+    pub(crate) fn asks_for_plan(self) -> bool {
+        matches!(self, Self::Plan | Self::All)
+    }
+
+    /// Whether a person is asked for a larger budget.
+    pub(crate) fn asks_for_budget(self) -> bool {
+        matches!(self, Self::Plan | Self::All)
+    }
+}
+
 /// Identifier of an approval, unique within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -59,7 +71,8 @@ pub enum ApprovalSubject {
         /// What it may do.
         effects: ToolEffects,
     },
-    /// Repeating a call of a tool that may have happened: a yes calls it again, a no ends its task.
+    /// Repeating a call of a tool that may have happened: a yes calls it again; after a no it is
+    /// reported to its task as unknown.
     Repeat {
         /// The task.
         task: TaskId,

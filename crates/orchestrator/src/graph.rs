@@ -1,11 +1,21 @@
 //! The check of a task graph against the agents, tools and limits of a run.
+//!
+//! Invariants: the effort is bounded by the limits, whatever the graph holds; every fault names its
+//! task and field and a remedy.
+//!
+//! Does not do: judging whether a plan is a good one.
 
-use std::fmt;
+mod checks;
+mod document;
+mod fault;
 
-use harmonic_types::{TaskGraph, ToolSpec};
+use harmonic_types::{Task, TaskGraph, ToolSpec};
 
 use crate::agent::AgentProfile;
+use crate::limits::RunLimits;
 use crate::spec::RunSpec;
+
+pub use fault::{FaultKind, GraphErrors, GraphFault};
 
 /// What a graph is checked against.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +24,7 @@ pub struct GraphRules<'a> {
     pub agents: &'a [AgentProfile],
     /// Tools that may be named.
     pub tools: &'a [ToolSpec],
-    /// Tasks, at most.
+    /// Tasks, at most; [`RunLimits::MOST_TASKS`] at most.
     pub tasks: u32,
 }
 
@@ -27,10 +37,11 @@ impl<'a> GraphRules<'a> {
     /// The graph in `json`, checked. Unknown fields are errors.
     ///
     /// # Errors
-    /// All faults, as far as they are worth listing.
+    /// The text is no graph, or has faults: all of them, as far as they are worth listing.
     pub fn read(&self, json: &str) -> Result<TaskGraph, GraphErrors> {
-        let _ = json;
-        Err(GraphErrors(Vec::new()))
+        let graph = document::graph(json, self.most_tasks())?;
+        self.check(&graph)?;
+        Ok(graph)
     }
 
     /// Checks `graph`.
@@ -38,47 +49,40 @@ impl<'a> GraphRules<'a> {
     /// # Errors
     /// All faults, as far as they are worth listing.
     pub fn check(&self, graph: &TaskGraph) -> Result<(), GraphErrors> {
-        let _ = graph;
-        Ok(())
+        checks::graph(self, graph)
+    }
+
+    /// Checks one task of a graph whose other tasks are not known yet: all but what concerns
+    /// several tasks.
+    pub(crate) fn check_task(&self, index: usize, task: &Task) -> Result<(), GraphErrors> {
+        checks::task(self, index, task)
+    }
+
+    pub(crate) fn most_tasks(&self) -> usize {
+        self.tasks.min(RunLimits::MOST_TASKS) as usize
+    }
+
+    pub(crate) fn agent(&self, name: &harmonic_types::AgentName) -> Option<&'a AgentProfile> {
+        self.agents.iter().find(|agent| agent.name == *name)
     }
 }
 
-/// One fault of a graph, with a remedy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GraphFault {
-    /// Position of the task, from 0; `None` concerns the whole graph.
-    pub task: Option<u32>,
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong, and what is expected instead.
-    pub reason: String,
-}
+pub(crate) use document::plan_task;
 
-impl fmt::Display for GraphFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.task {
-            Some(task) => write!(f, "tasks[{task}].{}: {}", self.field, self.reason),
-            None => write!(f, "{}: {}", self.field, self.reason),
-        }
-    }
-}
-
-/// Faults of a graph, one at least.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GraphErrors(pub Vec<GraphFault>);
-
-impl fmt::Display for GraphErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fault) in self.0.iter().enumerate() {
-            write!(f, "{}{fault}", if i == 0 { "" } else { "\n" })?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for GraphErrors {}
-
-/// `text` without what does not change its meaning as an instruction: case, spaces, punctuation.
+/// `text` without what does not change its meaning as an instruction: letters and digits in lower
+/// case, all else as single spaces.
 pub fn normalised(text: &str) -> String {
-    text.to_lowercase()
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars().flat_map(char::to_lowercase) {
+        if character.is_alphanumeric() {
+            plain.push(character);
+        } else if !plain.ends_with(' ') && !plain.is_empty() {
+            plain.push(' ');
+        }
+    }
+    plain.truncate(plain.trim_end().len());
+    plain
 }
+
+#[cfg(test)]
+mod tests;

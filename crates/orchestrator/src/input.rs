@@ -62,6 +62,13 @@ pub enum Input {
         /// Failure.
         failure: ToolFailure,
     },
+    /// A run that was started from inside of this one has spent something.
+    SpentBelow {
+        /// Tokens.
+        usage: Usage,
+        /// Energy beyond idle power, in millijoules; `None` without a meter.
+        millijoules: Option<u64>,
+    },
     /// A person has answered.
     Decided {
         /// The approval.

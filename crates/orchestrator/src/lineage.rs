@@ -3,14 +3,24 @@
 use harmonic_types::{RunBudget, RunId};
 use serde::{Deserialize, Serialize};
 
+use crate::graph::normalised;
+use crate::prompt::digest;
+
 /// A run from inside of which another was started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ancestor {
     /// Its id.
     pub id: RunId,
-    /// Its goal, as [`crate::normalised`] gives it.
-    pub goal: String,
+    /// Digest of its goal ([`Ancestor::digest`]).
+    pub goal_digest: u64,
+}
+
+impl Ancestor {
+    /// Digest of a goal, the same for goals that [`normalised`] makes equal.
+    pub fn digest(goal: &str) -> u64 {
+        digest([normalised(goal).as_bytes()])
+    }
 }
 
 /// Descent of a run. The first run of a tree has no ancestors and no inherited bounds.

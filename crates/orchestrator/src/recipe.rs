@@ -1,27 +1,42 @@
-//! Recipes: task graphs with holes, in TOML.
+//! Recipes: task graphs with holes, in TOML (schema `harmonic.recipe/1`).
+//!
+//! Owns: the form of a recipe, the built-in ones, the filling of holes. Does not read files.
+
+mod builtin;
+mod document;
+mod fill;
+mod parse;
+mod parts;
+mod template;
 
 use std::collections::BTreeMap;
 
-use harmonic_types::TaskGraph;
+use harmonic_types::{TaskGraph, ToolSpec};
 
 use crate::agent::AgentProfile;
+use crate::graph::GraphErrors;
+
+pub use parts::goal_parts;
 
 /// A recipe, read and checked.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     name: String,
     description: String,
+    document: document::RecipeDocument,
 }
 
 /// What fills the holes of a recipe.
 #[derive(Clone, Debug)]
 pub struct RecipeValues<'a> {
-    /// Parts of the goal; empty are those that [`goal_parts`] finds in `goal`.
-    pub parts: &'a [String],
     /// The goal.
     pub goal: &'a str,
+    /// Parts of the goal; empty are those that [`goal_parts`] finds in it.
+    pub parts: &'a [String],
     /// Agents of the run.
     pub agents: &'a [AgentProfile],
+    /// Tools of the run.
+    pub tools: &'a [ToolSpec],
     /// Requests that the team can have in flight: the default of widths and samples.
     pub places: u32,
     /// Numbers by the names of their holes (`width`, `samples`, `max_tokens`).
@@ -32,7 +47,9 @@ pub struct RecipeValues<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
     /// A name that is no built-in recipe.
-    #[error("unknown recipe `{name}`{meant}: expected one of {known}, or the path of a recipe file")]
+    #[error(
+        "unknown recipe `{name}`{meant}: expected one of {known}, or the path of a recipe file"
+    )]
     Unknown {
         /// The name.
         name: String,
@@ -51,29 +68,49 @@ pub enum RecipeError {
         /// What is wrong, and what is expected.
         reason: String,
     },
-    /// A value or an agent that the recipe needs.
-    #[error("the recipe `{recipe}` cannot be filled: {reason}")]
-    Fill {
+    /// A number that is not a hole of the recipe, or out of its range.
+    #[error("invalid {name} `{value}` for the recipe `{recipe}`: expected {expected}")]
+    Number {
         /// Name of the recipe.
         recipe: String,
-        /// What is wrong, and what is expected.
-        reason: String,
+        /// Name of the hole.
+        name: String,
+        /// The value.
+        value: u32,
+        /// The valid names or values.
+        expected: String,
+    },
+    /// No agent at all.
+    #[error("the recipe `{recipe}` needs an agent: start a stack with one that generates text")]
+    NoAgent {
+        /// Name of the recipe.
+        recipe: String,
+    },
+    /// A graph that is not valid once its holes are filled.
+    #[error("the recipe `{recipe}` gives no valid graph for this run: {errors}")]
+    Graph {
+        /// Name of the recipe.
+        recipe: String,
+        /// Its faults.
+        errors: GraphErrors,
     },
 }
 
 impl Recipe {
+    /// Schema of this version.
+    pub const SCHEMA: &str = "harmonic.recipe/1";
+
     /// The recipe in `text`; `origin` is its file in errors.
     ///
     /// # Errors
     /// The text is no recipe.
     pub fn parse(origin: &str, text: &str) -> Result<Self, RecipeError> {
-        let _ = text;
-        Err(RecipeError::At { origin: origin.to_owned(), line: 1, reason: String::new() })
+        parse::recipe(origin, text)
     }
 
     /// Built-in recipes: `split`, `vote`, `write-check`, `research`, `code`.
     pub fn builtin() -> &'static [Self] {
-        &[]
+        builtin::recipes()
     }
 
     /// The built-in recipe of this name.
@@ -81,7 +118,14 @@ impl Recipe {
     /// # Errors
     /// There is none.
     pub fn named(name: &str) -> Result<&'static Self, RecipeError> {
-        Err(RecipeError::Unknown { name: name.to_owned(), meant: String::new(), known: String::new() })
+        let known = || Self::builtin().iter().map(Self::name);
+        Self::builtin().iter().find(|recipe| recipe.name == name).ok_or_else(|| {
+            RecipeError::Unknown {
+                name: name.chars().take(60).collect(),
+                meant: harmonic_types::did_you_mean(name, known()),
+                known: known().collect::<Vec<_>>().join(", "),
+            }
+        })
     }
 
     /// Its name.
@@ -94,18 +138,14 @@ impl Recipe {
         &self.description
     }
 
-    /// The graph for `values`, valid for the agents in them.
+    /// The graph for `values`, valid for the agents and tools in them.
     ///
     /// # Errors
-    /// A value is out of range or unknown, or no agent can take a role.
+    /// A value is out of range or unknown, there is no agent, or the graph is not valid.
     pub fn fill(&self, values: &RecipeValues<'_>) -> Result<TaskGraph, RecipeError> {
-        let _ = values;
-        Ok(TaskGraph::new(Vec::new()))
+        fill::graph(self, values)
     }
 }
 
-/// Parts that a goal lists by itself: items of a list, or several questions. Empty where it is one.
-pub fn goal_parts(goal: &str) -> Vec<String> {
-    let _ = goal;
-    Vec::new()
-}
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Specification of a run: all that it knows when it starts.
 
+mod check;
+
 use harmonic_types::{AgentName, RunBudget, RunId, TaskGraph, ToolSpec};
 use serde::{Deserialize, Serialize};
 

@@ -70,7 +70,7 @@ pub fn artifact_read() -> ToolSpec {
         input_schema: json!({
             "type": "object",
             "properties": {
-                "artifact": {"type": "integer", "minimum": 1, "description": "Number of the artifact."},
+                "artifact": {"type": "string", "description": "Number of the artifact."},
                 "offset": {"type": "integer", "minimum": 0, "description": "First character, from 0."},
                 "length": {"type": "integer", "minimum": 1, "description": "Characters to read."}
             },
