@@ -2,6 +2,7 @@
 
 use harmonic_api::Client;
 use harmonic_api::runs::RunSummary;
+use harmonic_orchestrator::Approval;
 use harmonic_types::{RunId, did_you_mean};
 
 use crate::error::{AppError, Result};
@@ -22,6 +23,51 @@ pub async fn choose(text: &str, client: &Client) -> Result<RunId> {
     }
     let runs = client.runs().await.map_err(AppError::from)?;
     select(text, &runs)
+}
+
+/// The runs that `texts` mean, each once; none where one of them is unknown.
+///
+/// # Errors
+/// As [`choose`].
+pub async fn choose_all(texts: &[String], client: &Client) -> Result<Vec<RunId>> {
+    let mut chosen = Vec::new();
+    for text in texts {
+        let id = choose(text, client).await?;
+        if !chosen.contains(&id) {
+            chosen.push(id);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The open question `number` of the run `id`, or the only one.
+///
+/// # Errors
+/// When there is no such question, or several and none is named.
+pub async fn choose_approval(
+    number: Option<u64>,
+    id: &RunId,
+    client: &Client,
+) -> Result<Approval> {
+    let mut open = client.run_approvals(id).await?;
+    let found = match number {
+        Some(number) => open.iter().position(|approval| approval.id.0 == number),
+        None => (open.len() == 1).then_some(0),
+    };
+    if let Some(found) = found {
+        return Ok(open.swap_remove(found));
+    }
+    let numbers = open.iter().map(|approval| approval.id.0.to_string());
+    let numbers = numbers.collect::<Vec<_>>().join(", ");
+    let hint = match open.as_slice() {
+        [] => "no question is open; `harmonic runs show` shows the state".to_owned(),
+        _ => format!("open are {numbers}; `harmonic runs show` shows them"),
+    };
+    Err(match number {
+        Some(number) => AppError::refused(format!("{id} has no open question {number}"), hint),
+        None if open.is_empty() => AppError::refused(format!("{id} waits for no answer"), hint),
+        None => AppError::refused(format!("{id} has {} open questions", open.len()), hint),
+    })
 }
 
 fn select(text: &str, runs: &[RunSummary]) -> Result<RunId> {

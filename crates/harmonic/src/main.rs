@@ -15,19 +15,17 @@ mod help;
 mod logging;
 #[cfg(target_os = "linux")]
 mod openmp;
-mod question;
 mod reexec;
-mod stop;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use harmonic_render::Printer;
+use harmonic_signals::Stop;
 
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_requested() {

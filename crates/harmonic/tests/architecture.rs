@@ -24,7 +24,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("batching", &["types", "admission"]),
     ("export", &["types"]),
     ("events", &["types"]),
-    ("api", &["types", "events"]),
+    ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),

@@ -10,12 +10,12 @@ use harmonic_render::{Printer, Progress};
 use harmonic_repl::command::{Command, HELP};
 use harmonic_repl::lines::{Line, Lines};
 use harmonic_repl::stream_printer::{AnswerError, StreamPrinter};
+use harmonic_signals::{Signal, Signals, Stop};
 use harmonic_types::{AgentName, did_you_mean};
 
 use crate::cli::Chat;
 use crate::error::{self, CliError};
 use crate::exit::Exit;
-use crate::stop::{Signal, Signals, Stop};
 
 pub async fn run(
     args: &Chat,

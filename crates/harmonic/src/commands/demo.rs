@@ -15,13 +15,13 @@ use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
+use harmonic_signals::{Stop, Stopped};
 use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};
 use crate::cli::Demo;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 const STACK: &str = "starter";
 
@@ -64,7 +64,7 @@ pub async fn run(
     serving.drain(Duration::ZERO).await?;
     let (answers, run) = ran??;
     if stop.is_requested() {
-        return Err(CliError::stopped().into());
+        return Err(Stopped.into());
     }
     printer.heading("7  Summary")?;
     let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), width);

@@ -3,11 +3,11 @@
 use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances};
 use harmonic_render::{Printer, Progress, spinner};
+use harmonic_signals::Stop;
 
 use crate::cli::Down;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 pub async fn run(
     args: &Down,

@@ -5,10 +5,10 @@ use std::time::Duration;
 use harmonic_app::team_log::{self, LogReader};
 use harmonic_app::{ProcessId, Settings};
 use harmonic_render::{Printer, Progress};
+use harmonic_signals::Stop;
 
 use crate::cli::Logs;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Interval between two looks at the log.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

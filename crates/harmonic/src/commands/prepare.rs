@@ -4,11 +4,11 @@
 use harmonic_app::downloads::{Downloads, STARTER};
 use harmonic_app::{Settings, TeamRequest, inspect, models, plan};
 use harmonic_render::{self as render, Printer, Progress, spinner};
+use harmonic_repl::question::{self, Answer};
+use harmonic_signals::Stop;
 use harmonic_types::{Hardware, Plan, StackSpec};
 
 use crate::error::CliError;
-use crate::question::{self, Answer};
-use crate::stop::Stop;
 
 const YES: Answer = "yes";
 const SMALL: Answer = "starter";

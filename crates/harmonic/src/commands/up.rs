@@ -11,13 +11,13 @@ use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances, plan};
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
+use harmonic_signals::Stop;
 use harmonic_types::Finding;
 
 use super::prepare;
 use crate::cli::Up;
 use crate::environment;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Flag of the foreground process and the one it is replaced by for the background process.
 const DETACH_FLAG: &str = "--detach";

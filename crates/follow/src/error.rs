@@ -1,0 +1,16 @@
+//! Errors of following a run.
+
+use std::io;
+
+use harmonic_api::ClientError;
+
+/// Why a run was not followed to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The server does not answer, or not as expected.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The output failed.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
