@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -33,6 +33,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 26] = [
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
+    ("journal", &["types", "fsutil"]),
     (
         "app",
         &[
