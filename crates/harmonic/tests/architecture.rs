@@ -35,6 +35,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("layout", &[]),
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
+    ("journal", &["types", "fsutil"]),
     (
         "app",
         &[
