@@ -19,6 +19,7 @@ mod replay;
 mod request_ids;
 mod scripted_engine;
 mod service;
+mod serving;
 mod team;
 mod team_engine;
 mod tools;
@@ -33,4 +34,4 @@ pub use team::{RunTeam, TeamMember};
 pub use team_engine::TeamEngine;
 pub use tools::{NoTools, RunTools, ToolSource};
 
-pub(crate) use energy::idle_power;
+pub(crate) use serving::ServedRuns;

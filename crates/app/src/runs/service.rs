@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use harmonic_api::runs::RunSummary;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
@@ -142,6 +143,14 @@ impl RunService {
     pub fn set_energy(&self, energy: Arc<RunEnergy>) {
         // Once: the meter of a machine does not change.
         let _ = self.shared.energy.set(energy);
+    }
+
+    /// Starts a run, as [`harmonic_gateway::Runs::create`] does, with what the server adds.
+    ///
+    /// # Errors
+    /// The request cannot be obeyed, or the first entry not written.
+    pub async fn create_run(&self, owner: RunOwner, new: NewRun) -> Result<RunSummary, RunsError> {
+        Ok(self.start(owner, new, CancellationToken::new()).await?.summary())
     }
 
     /// Starts a run, which goes on whether or not the future is dropped. Cancelling `gone` ends it.

@@ -9,7 +9,6 @@ use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{RunId, RunRecord};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use super::RunService;
 use super::errors::{blocking, of_journal};
@@ -23,11 +22,7 @@ impl Runs for RunService {
         request: RunRequest,
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         let service = self.clone();
-        async move {
-            let new = NewRun::from(request);
-            Ok(service.start(owner, new, CancellationToken::new()).await?.summary())
-        }
-        .boxed()
+        async move { service.create_run(owner, NewRun::from(request)).await }.boxed()
     }
 
     fn list(
