@@ -26,7 +26,7 @@ impl RunView {
 
 impl RunService {
     /// The run now, driven or not.
-    pub(super) async fn view(&self, owner: &RunOwner, id: &RunId) -> Result<RunView, RunsError> {
+    pub(in crate::runs) async fn view(&self, owner: &RunOwner, id: &RunId) -> Result<RunView, RunsError> {
         if let Some(open) = self.open_run(owner, id)
             && let Some(view) = open.view().await
         {
@@ -36,7 +36,7 @@ impl RunService {
     }
 
     /// See [`harmonic_gateway::Runs::events`].
-    pub(super) async fn event_stream(
+    pub(in crate::runs) async fn event_stream(
         &self,
         owner: RunOwner,
         id: RunId,
