@@ -7,7 +7,7 @@ use futures::StreamExt;
 use harmonic_api::{Client, ClientError, TeamEvents, TeamUpdate};
 use harmonic_events::{AgentSlots, EventStream, Outcome, TeamEvent};
 use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Keys};
-use harmonic_types::RequestId;
+use harmonic_types::{RequestClass, RequestId};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,7 @@ fn queued(id: u64) -> TeamEvent {
         engine: "e0".to_owned(),
         request: RequestId(id),
         agent: "coder".into(),
+        class: RequestClass::Interactive,
         prompt_tokens: 3,
     }
 }
