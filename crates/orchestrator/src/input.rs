@@ -84,7 +84,8 @@ pub enum Input {
     /// The run is interrupted, and can be resumed.
     Stopped,
     /// The run goes on after [`Input::Stopped`], or after the process that drove it has died. What
-    /// was open is offered anew under new identifiers.
+    /// was open is offered anew under new identifiers, and what it had reserved is free: ends of
+    /// earlier calls are reported before.
     Resumed,
     /// The run is ended for good.
     Cancelled {

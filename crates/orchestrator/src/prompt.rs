@@ -59,6 +59,22 @@ pub(crate) fn fixed_tokens(spec: &RunSpec, agent: &AgentProfile) -> u32 {
         .fold(0, u32::saturating_add)
 }
 
+/// A role without its lines on handing work over, which in a run is the graph's. They begin as in
+/// the built-in prompts.
+fn role(prompt: &str) -> String {
+    let hands_over = |line: &str| line.starts_with("Hand to ") || line.starts_with("To hand over");
+    let mut kept = String::new();
+    for line in prompt.trim().lines().filter(|line| !hands_over(line)) {
+        // Where a paragraph was left out, one empty line stays.
+        if !(line.is_empty() && kept.ends_with("\n\n")) {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept.truncate(kept.trim_end().len());
+    kept
+}
+
 /// The first two turns of a call: the preamble; goal, brief, `artifacts`, the agent's role, `task`.
 pub(crate) fn opening(
     spec: &RunSpec,
@@ -78,7 +94,7 @@ pub(crate) fn opening(
         turn.push_str(&fence("artifact", &title, artifact.text));
     }
     turn.push_str("\nYour role:\n");
-    turn.push_str(agent.prompt.trim());
+    turn.push_str(&role(&agent.prompt));
     turn.push_str("\n\nYour task:\n");
     turn.push_str(task.trim());
     turn.push('\n');

@@ -93,8 +93,11 @@ struct GraphProgress {
 struct OpenCall {
     task: TaskId,
     target: Target,
-    /// Whether it was cancelled: its result counts for the accounts alone.
+    /// Whether nobody waits for it: it was cancelled, so that its result counts for the accounts
+    /// alone, or it is a tool's that was lost, and a person is asked whether to repeat it.
     is_abandoned: bool,
+    /// Whether the driver no longer works on it, or was told to end it.
+    is_cancelled: bool,
 }
 
 /// What a call is made for.

@@ -48,7 +48,7 @@ impl PlanBounds {
         let least_context = spec.agents.iter().map(|agent| agent.context).min().unwrap_or(0);
         // An instruction takes a sixteenth of the smallest context at most.
         let instruction =
-            (least_context / 16).saturating_mul(CHARACTERS_PER_TOKEN).clamp(80, 1_200);
+            (least_context / 32).saturating_mul(CHARACTERS_PER_TOKEN).clamp(80, 1_200);
         let per_task = instruction / CHARACTERS_PER_TOKEN + TASK_FORM_TOKENS;
         let executive = spec.agents.iter().find(|agent| agent.name == spec.executive);
         let free = executive

@@ -113,7 +113,7 @@ impl Run {
         spans: &[harmonic_types::TaskSpan],
     ) -> Option<(TaskId, usize)> {
         self.budget.settle(call, usage, millijoules);
-        let OpenCall { task: id, target, is_abandoned } = *self.calls.get(&call)?;
+        let OpenCall { task: id, target, is_abandoned, .. } = *self.calls.get(&call)?;
         let Target::Step(at) = target else { return None };
         self.calls.remove(&call);
         let task = self.task_mut(id);
@@ -159,7 +159,8 @@ impl Run {
         self.forget_partial_plan(id);
     }
 
-    /// Makes a call anew with twice the room, once, where the room was not the task's own bound.
+    /// Makes a call anew with up to twice the room, once, where the room was not the task's own
+    /// bound.
     fn lengthen(&mut self, id: TaskId, at: usize, given: u32) -> bool {
         let has_bound = self.task(id).max_tokens.is_some();
         let context = self.agent(&self.task(id).steps[at].agent).context;
@@ -169,10 +170,13 @@ impl Run {
         if is_fixed || step.was_lengthened || given >= room {
             return false;
         }
-        let wanted = given.saturating_mul(2).min(room);
-        let tokens = u64::from(step.prompt_tokens) + u64::from(wanted);
-        let is_last = self.last_task() == Some(id);
-        if self.budget.available(is_last).is_some_and(|available| tokens > available) {
+        let prompt = u64::from(step.prompt_tokens);
+        let mut wanted = given.saturating_mul(2).min(room);
+        if let Some(available) = self.budget.available(self.last_task() == Some(id)) {
+            let bearable = available.saturating_sub(prompt);
+            wanted = wanted.min(u32::try_from(bearable).unwrap_or(u32::MAX));
+        }
+        if wanted <= given {
             return false;
         }
         let step = &mut self.task_mut(id).steps[at];

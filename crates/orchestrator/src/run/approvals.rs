@@ -77,6 +77,10 @@ impl Run {
             self.settle_tool(id, at, unknown(&tool), true);
             return;
         }
+        if let Some(open) = self.calls.get_mut(&call) {
+            open.is_abandoned = true;
+            open.is_cancelled = true;
+        }
         let approval =
             self.ask(ApprovalSubject::Repeat { task: id, call, tool, arguments, effects });
         self.task_mut(id).tool_steps[at].state = ToolState::Asking(approval, call);

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use harmonic_types::{RunState, TaskState, ToolEffects};
 
 use super::node::{StepState, TaskNode, ToolState};
-use super::{PLANNING, Phase, Run, TimerUse};
-use crate::action::Action;
+use super::{PLANNING, Phase, Run, Target, TimerUse};
 use crate::call::{CallId, TaskId};
 use crate::partial::PartialPlan;
 
@@ -102,11 +101,11 @@ impl Run {
         let calls: Vec<CallId> = self
             .calls
             .iter()
-            .filter(|(_, open)| !open.is_abandoned)
+            .filter(|(_, open)| !open.is_cancelled)
             .map(|(call, _)| *call)
             .collect();
         for call in calls {
-            self.actions.push(Action::Cancel { call });
+            self.cancel_call(call);
         }
     }
 
@@ -127,7 +126,8 @@ impl Run {
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.budget.release(call);
         }
-        self.calls.retain(|_, open| !open.is_abandoned);
+        // What is left of tools are calls that a person is asked about.
+        self.calls.retain(|_, open| !open.is_abandoned || matches!(open.target, Target::Tool(_)));
         for id in self.task_ids() {
             self.reopen_steps(id);
             self.reopen_tools(id);

@@ -78,7 +78,12 @@ impl Run {
             return false;
         }
         self.task_mut(id).steps[at].state = StepState::Open(call, max_tokens);
-        let open = OpenCall { task: id, target: Target::Step(at), is_abandoned: false };
+        let open = OpenCall {
+            task: id,
+            target: Target::Step(at),
+            is_abandoned: false,
+            is_cancelled: false,
+        };
         self.calls.insert(call, open);
         let spec = Box::new(self.call_spec(id, at, call, max_tokens));
         self.actions.push(Action::Call { spec });
@@ -129,7 +134,12 @@ impl Run {
             max_bytes: limits.tool_bytes,
             max_ms: limits.tool_ms,
         });
-        let open = OpenCall { task: id, target: Target::Tool(at), is_abandoned: false };
+        let open = OpenCall {
+            task: id,
+            target: Target::Tool(at),
+            is_abandoned: false,
+            is_cancelled: false,
+        };
         self.calls.insert(call, open);
         self.actions.push(Action::CallTool { spec });
     }
@@ -151,12 +161,12 @@ impl Run {
         self.tasks.iter().map(wanted).sum::<u64>().max(1)
     }
 
-    /// Cancels a call; its reservation stays until its end is reported.
+    /// Cancels a call, once; its reservation stays until its end is reported.
     pub(super) fn cancel_call(&mut self, call: CallId) {
         if let Some(open) = self.calls.get_mut(&call)
-            && !open.is_abandoned
+            && !open.is_cancelled
         {
-            open.is_abandoned = true;
+            open.is_cancelled = true;
             self.actions.push(Action::Cancel { call });
         }
     }

@@ -4,6 +4,7 @@ use harmonic_types::{Message, Role, RunState, Task, TaskIndex, TaskState};
 
 use super::node::{Artifact, NodeWork, Step, StepState, TaskNode};
 use super::{PLANNING, Run, Target};
+use crate::agent::AgentProfile;
 use crate::approval::ApprovalSubject;
 use crate::call::{CallId, CallPurpose};
 use crate::graph::{GraphErrors, GraphRules};
@@ -12,6 +13,8 @@ use crate::prompt;
 use crate::schema::{Plan, PlanBounds, plan_schema};
 use crate::spec::Approach;
 
+/// Role of the planner.
+const PLANNER: &str = "You lead the team.";
 /// Repairs of a plan.
 const REPAIRS: u32 = 1;
 /// Tokens of the last task's answer that are reserved for it, where it does not say.
@@ -24,7 +27,9 @@ impl Run {
         let executive = self.spec.executive.clone();
         let task = prompt::planner_task(&self.spec, &bounds, may_answer);
         let agent = self.agent(&executive);
-        let messages = prompt::opening(&self.spec, agent, &[], &task);
+        // The executive's own form is that of answers, not of plans.
+        let planner = AgentProfile { prompt: PLANNER.to_owned(), ..agent.clone() };
+        let messages = prompt::opening(&self.spec, &planner, &[], &task);
         let tokens =
             prompt::fixed_tokens(&self.spec, agent).saturating_add(prompt::upper_tokens(&task));
         let most = Some(bounds.max_tokens);

@@ -200,10 +200,13 @@ impl Run {
 
     /// Cancels what is open of a task; its results count for the accounts alone.
     pub(super) fn abandon(&mut self, id: TaskId) {
-        let of_task = self.calls.iter().filter(|(_, open)| open.task == id && !open.is_abandoned);
+        let of_task = self.calls.iter().filter(|(_, open)| open.task == id);
         let calls: Vec<_> = of_task.map(|(call, open)| (*call, open.target)).collect();
         for (call, target) in calls {
             self.cancel_call(call);
+            if let Some(open) = self.calls.get_mut(&call) {
+                open.is_abandoned = true;
+            }
             if matches!(target, Target::Tool(_)) {
                 // Nothing is reserved for tools, and nobody waits for its word.
                 self.calls.remove(&call);

@@ -106,7 +106,7 @@ impl Noise {
                 let least = number("minLength").unwrap_or(0);
                 let most = number("maxLength").unwrap().min(least + 30);
                 let length = least + self.below(most - least + 1);
-                (0..length).map(|_| letters[self.below(letters.len())]).collect()
+                (0..length).map(|_| letters[self.below(letters.len())]).collect::<String>().into()
             }
             other => panic!("no instance of {other}"),
         }

@@ -109,7 +109,7 @@ fn an_answer_that_the_budget_cut_has_more_room_once_and_is_then_taken_as_it_is()
         answer.usage.completion_tokens = 100;
         driver.feed(Input::Answered { call: call.call, answer });
     }
-    assert_eq!(given[1], given[0] * 2);
+    assert!(given[1] > given[0], "{given:?}");
     assert_eq!(driver.open(), ["b"]);
     driver.answer("b", "end");
     assert!(

@@ -205,6 +205,7 @@ impl Driver {
                 self.timers.clear();
                 self.calls.clear();
                 self.tools.clear();
+                self.cancelled.clear();
             }
             _ => {}
         }
