@@ -20,7 +20,8 @@ pub(crate) use fence::{digest, fence};
 pub(crate) use planner::{planner_task, repair};
 pub(crate) use shares::shares;
 pub(crate) use task::{
-    ask, check, condense, judge, last_turn, parts as condense_parts, refused_repeat, sample,
+    Objection, ask, check, condense, judge, last_turn, parts as condense_parts, refused_repeat,
+    sample,
 };
 
 /// System turn of every call.

@@ -197,7 +197,7 @@ impl Plan {
     /// The plan in `text`, which has at most `most` tasks.
     pub(crate) fn parse(text: &str, most: u32) -> Result<Self, GraphErrors> {
         #[derive(Deserialize)]
-        #[serde(tag = "mode", rename_all = "snake_case")]
+        #[serde(tag = "mode", rename_all = "snake_case", deny_unknown_fields)]
         enum Document {
             Answer { answer: String },
             Team { tasks: Vec<Value> },

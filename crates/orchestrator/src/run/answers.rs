@@ -133,11 +133,11 @@ impl Run {
     fn retry(&mut self, id: TaskId, at: usize, after_ms: u64, reason: &str) {
         let most = self.spec.limits.retries;
         self.forget_partial_plan(id);
-        let step = &mut self.task_mut(id).steps[at];
         if self.phase != Phase::Running {
-            step_again(step);
+            self.task_mut(id).steps[at].state = StepState::Wanted;
             return;
         }
+        let step = &mut self.task_mut(id).steps[at];
         step.retries += 1;
         if step.retries > most {
             return self.fail_step(id, at, format!("{reason}, {most} times"));
@@ -155,7 +155,7 @@ impl Run {
             return self.fail_step(id, at, reason.to_owned());
         }
         step.was_repeated = true;
-        step_again(step);
+        step.state = StepState::Wanted;
         self.forget_partial_plan(id);
     }
 
@@ -178,7 +178,7 @@ impl Run {
         let step = &mut self.task_mut(id).steps[at];
         step.was_lengthened = true;
         step.max_tokens = Some(wanted);
-        step_again(step);
+        step.state = StepState::Wanted;
         self.forget_partial_plan(id);
         true
     }
@@ -266,8 +266,4 @@ impl Run {
         let shown = part.chars().count();
         (format!("{part}\n[the first {shown} of {all} characters: the rest did not fit]"), share)
     }
-}
-
-fn step_again(step: &mut Step) {
-    step.state = StepState::Wanted;
 }
