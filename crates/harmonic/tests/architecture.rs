@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -28,7 +28,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),
-    ("gateway", &["types", "events", "api", "engine"]),
+    ("gateway", &["types", "events", "api", "engine", "orchestrator"]),
     ("bench", &["types", "perfmodel", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
     ("orchestrator", &["types"]),
@@ -56,6 +56,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "bench",
             "tune",
             "report",
+            "orchestrator",
         ],
     ),
     (
@@ -68,6 +69,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "models",
             "planner",
             "events",
+            "api",
+            "orchestrator",
             "bench",
             "tune",
             "layout",
@@ -75,8 +78,13 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "app",
         ],
     ),
+    ("signals", &[]),
     ("repl", &["types", "api", "app", "render"]),
-    (BINARY, &["types", "api", "report", "app", "render", "repl"]),
+    ("follow", &["types", "api", "orchestrator", "app", "render", "signals"]),
+    (
+        BINARY,
+        &["types", "api", "orchestrator", "report", "app", "render", "signals", "repl", "follow"],
+    ),
 ];
 
 /// The binary: arguments, calls of `app`, rendering of results.

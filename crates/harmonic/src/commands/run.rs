@@ -62,6 +62,14 @@ async fn start(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
+    let goal = &wanted.goal;
+    // As in Ollama's `run MODEL`.
+    if !goal.contains(char::is_whitespace)
+        && stop.or(server.client.models()).await??.contains(goal)
+    {
+        let hint = format!("`harmonic chat {goal}{}` chats with it", server.option);
+        return Err(CliError::new(format!("`{goal}` is an agent, and no task"), hint).into());
+    }
     let id = stop.or(server.client.create_run(wanted)).await??.id;
     let command = format!("harmonic runs{}", server.option);
     if args.detach {
