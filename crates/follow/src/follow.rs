@@ -133,7 +133,8 @@ impl Follower<'_> {
         {
             self.told = Some(approval.id);
             let (command, id) = (self.command, self.id);
-            self.stage.message(&format!("`{command} approve {id}` or `{command} deny {id}` answers"));
+            self.stage
+                .message(&format!("`{command} approve {id}` or `{command} deny {id}` answers"));
         }
         Ok(())
     }

@@ -97,9 +97,7 @@ impl RunsError {
 
 impl RunsError {
     /// Status, class, code and retry delay of its response.
-    pub(crate) fn response(
-        &self,
-    ) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
+    pub(crate) fn response(&self) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
         use ErrorClass as F;
         use StatusCode as S;
         match self {

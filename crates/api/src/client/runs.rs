@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_orchestrator::{Approval, ApprovalId};
 use harmonic_types::{RunId, RunRecord};
-use reqwest::header::CONTENT_TYPE;
 use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -222,9 +222,11 @@ struct NoFields {}
 
 /// Reads the body of an operation that takes none: absent, or an empty object.
 async fn no_fields(shared: &Shared, request: Request) -> Result<(), ApiError> {
-    let read = |body: &[u8]| match body.trim_ascii() {
-        [] => Ok(()),
-        body => Ok(harmonic_api::read::<NoFields>(body).map(drop)?),
-    };
-    shared.bodies.read(request, read).await
+    shared
+        .bodies
+        .read(request, |body| match body.trim_ascii() {
+            [] => Ok(()),
+            body => harmonic_api::read::<NoFields>(body).map(drop).map_err(ApiError::from),
+        })
+        .await
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{
-    RunChange, RunRequest, RunSnapshot, RunSummary, RunUpdate,
-};
+use harmonic_api::runs::{RunChange, RunRequest, RunSnapshot, RunSummary, RunUpdate};
 use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
 use harmonic_types::{RunBudget, RunId, RunRecord, RunSpent, RunState, ToolEffects};
@@ -68,7 +66,9 @@ impl FakeRuns {
     }
 }
 
-fn ready<T: Send + 'static>(result: Result<T, RunsError>) -> BoxFuture<'static, Result<T, RunsError>> {
+fn ready<T: Send + 'static>(
+    result: Result<T, RunsError>,
+) -> BoxFuture<'static, Result<T, RunsError>> {
     future::ready(result).boxed()
 }
 
@@ -90,10 +90,25 @@ impl Runs for FakeRuns {
         request: RunRequest,
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         let errors = [
-            ("full", RunsError::Full { message: "8 runs go on".to_owned(), retry_after: Duration::from_secs(7) }),
+            (
+                "full",
+                RunsError::Full {
+                    message: "8 runs go on".to_owned(),
+                    retry_after: Duration::from_secs(7),
+                },
+            ),
             ("unwilling", RunsError::NotAllowed { message: "not for this key".to_owned() }),
-            ("invalid", RunsError::Invalid { field: "recipe".to_owned(), reason: "is unknown".to_owned() }),
-            ("stopping", RunsError::Unavailable { message: "the server stops".to_owned(), retry_after: Duration::ZERO }),
+            (
+                "invalid",
+                RunsError::Invalid { field: "recipe".to_owned(), reason: "is unknown".to_owned() },
+            ),
+            (
+                "stopping",
+                RunsError::Unavailable {
+                    message: "the server stops".to_owned(),
+                    retry_after: Duration::ZERO,
+                },
+            ),
             ("broken", RunsError::Failed { message: "the disk is full".to_owned() }),
         ];
         if let Some((_, error)) = errors.into_iter().find(|(goal, _)| *goal == request.goal) {
@@ -114,8 +129,10 @@ impl Runs for FakeRuns {
             budget: RunBudget::default(),
             spent: RunSpent::default(),
         };
-        let approvals =
-            vec![tool(1, "workspace.write", ToolEffects::Writing), tool(2, "run", ToolEffects::Running)];
+        let approvals = vec![
+            tool(1, "workspace.write", ToolEffects::Writing),
+            tool(2, "run", ToolEffects::Running),
+        ];
         let entry = Kept { record, approvals };
         let created = summary(&entry);
         kept.insert((owner, id), entry);
@@ -192,7 +209,11 @@ impl Runs for FakeRuns {
         ready(self.with(owner, &id, |kept| {
             let before = kept.approvals.len();
             kept.approvals.retain(|open| open.id != approval);
-            if kept.approvals.len() < before { Ok(()) } else { Err(RunsError::unknown_approval(approval)) }
+            if kept.approvals.len() < before {
+                Ok(())
+            } else {
+                Err(RunsError::unknown_approval(approval))
+            }
         }))
     }
 

@@ -212,7 +212,9 @@ async fn a_key_approves_commands_of_its_runs_only_where_that_was_granted() {
 #[tokio::test]
 async fn ids_that_are_none_reach_no_storage() {
     let (runs, server) = server().await;
-    within(Client::new(&server.url).expect("a client").create_run(&goal("x"))).await.expect("a run");
+    within(Client::new(&server.url).expect("a client").create_run(&goal("x")))
+        .await
+        .expect("a run");
     let long = "A".repeat(5000);
     let upper = id(0).0.to_uppercase();
     for wrong in [
@@ -313,7 +315,9 @@ async fn bodies_are_read_strictly() {
     assert_eq!((status, code.as_str()), (413, "body_too_large"));
     assert_eq!(runs.asked.lock().expect("no panic").len(), 0);
 
-    within(Client::new(&server.url).expect("a client").create_run(&goal("x"))).await.expect("a run");
+    within(Client::new(&server.url).expect("a client").create_run(&goal("x")))
+        .await
+        .expect("a run");
     let run = format!("/runs/{}", id(0));
     for (path, body) in [
         ("stop", r#"{"force": true}"#),
@@ -344,7 +348,8 @@ async fn errors_of_runs_have_their_statuses() {
     ] {
         let body = json!({"goal": goal}).to_string();
         let response = request(&server, Method::POST, "/runs", &body).await;
-        let after = response.headers().get("retry-after").map(|value| value.to_str().expect("text"));
+        let after =
+            response.headers().get("retry-after").map(|value| value.to_str().expect("text"));
         assert_eq!(after, retry, "{goal}");
         let (found, found_code, _) = refused(response).await;
         assert_eq!((found, found_code.as_str()), (status, code));
@@ -361,7 +366,9 @@ async fn errors_of_runs_have_their_statuses() {
 #[tokio::test]
 async fn methods_that_are_not_there_say_which_are_and_head_is_a_get_without_a_body() {
     let (_, server) = server().await;
-    within(Client::new(&server.url).expect("a client").create_run(&goal("x"))).await.expect("a run");
+    within(Client::new(&server.url).expect("a client").create_run(&goal("x")))
+        .await
+        .expect("a run");
     let run = format!("/runs/{}", id(0));
     for (method, path) in [
         ("PUT", run.clone()),
@@ -375,7 +382,9 @@ async fn methods_that_are_not_there_say_which_are_and_head_is_a_get_without_a_bo
         assert_eq!(response.status(), 405, "{method} {path}");
         assert!(response.headers().contains_key("allow"));
     }
-    for path in ["/runs".to_owned(), run.clone(), format!("{run}/events"), format!("{run}/artifacts/0")] {
+    for path in
+        ["/runs".to_owned(), run.clone(), format!("{run}/events"), format!("{run}/artifacts/0")]
+    {
         let response = request(&server, Method::HEAD, &path, "").await;
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(within(response.bytes()).await.expect("no body").len(), 0);

@@ -12,7 +12,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::{ChosenServer, serving};
 use harmonic_app::{Settings, TeamRequest};
-use harmonic_follow::{Ending, Form, follow};
+use harmonic_follow::{Ending, FollowError, Form, follow};
 use harmonic_render::{Printer, Progress, runs};
 use harmonic_signals::Stop;
 use harmonic_types::{RunId, RunRecord, RunState, TaskGraph};
@@ -64,8 +64,7 @@ async fn start(
 ) -> anyhow::Result<Exit> {
     let goal = &wanted.goal;
     // As in Ollama's `run MODEL`.
-    if !goal.contains(char::is_whitespace)
-        && stop.or(server.client.models()).await??.contains(goal)
+    if !goal.contains(char::is_whitespace) && stop.or(server.client.models()).await??.contains(goal)
     {
         let hint = format!("`harmonic chat {goal}{}` chats with it", server.option);
         return Err(CliError::new(format!("`{goal}` is an agent, and no task"), hint).into());
@@ -79,13 +78,21 @@ async fn start(
     }
     printer.message(&format!("run {id}"));
     let form = if args.json { Form::Record } else { Form::Text };
-    match follow(&server.client, &id, printer, form, &command, stop).await? {
+    match follow(&server.client, &id, printer, form, &command, stop).await.map_err(failed)? {
         Ending::Run(record) => ended(&record, args.json, &command, printer),
         Ending::Interrupted => {
             printer.message("stopping the run; Ctrl-C again exits at once");
             server.client.stop_run(&id).await?;
             Err(stopped(args, &id, &command).into())
         }
+    }
+}
+
+/// The error itself, whose remedy and exit code are found by its type.
+pub fn failed(error: FollowError) -> anyhow::Error {
+    match error {
+        FollowError::Client(error) => error.into(),
+        FollowError::Output(error) => error.into(),
     }
 }
 
@@ -136,8 +143,9 @@ fn wanted(args: &Run) -> anyhow::Result<CreateRun> {
     let recipe_file = args.recipe.as_ref().filter(is_file);
     let plan = args.plan.as_ref().map(|path| {
         let text = file(path, "the plan")?;
-        serde_json::from_str::<TaskGraph>(&text)
-            .with_context(|| format!("invalid plan {}: expected harmonic.task-graph/1", path.display()))
+        serde_json::from_str::<TaskGraph>(&text).with_context(|| {
+            format!("invalid plan {}: expected harmonic.task-graph/1", path.display())
+        })
     });
     Ok(CreateRun {
         goal,

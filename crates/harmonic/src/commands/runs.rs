@@ -11,7 +11,7 @@ use harmonic_render::{Printer, Progress, runs};
 use harmonic_signals::Stop;
 use harmonic_types::RunId;
 
-use super::run::ended;
+use super::run::{ended, failed};
 use crate::cli::{Runs, RunsCommand};
 use crate::exit::Exit;
 
@@ -121,7 +121,7 @@ async fn watch(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let command = format!("harmonic runs{}", server.option);
-    match follow(&server.client, id, printer, form, &command, stop).await? {
+    match follow(&server.client, id, printer, form, &command, stop).await.map_err(failed)? {
         Ending::Run(_) if form == Form::Events => Ok(Exit::Ok),
         Ending::Run(record) => ended(&record, false, &command, printer),
         Ending::Interrupted => {

@@ -71,9 +71,20 @@ fn record(asks: bool) -> RunRecord {
         agent: (!agent.is_empty()).then(|| AgentName::from(agent)),
         kind: kind.to_owned(),
         state: TaskState::Done,
-        spans: vec![TaskSpan { kind: SpanKind::Decode, from_ms: from, to_ms: from + 900, slot: Some(3) }],
+        spans: vec![TaskSpan {
+            kind: SpanKind::Decode,
+            from_ms: from,
+            to_ms: from + 900,
+            slot: Some(3),
+        }],
         text: Some("text".to_owned()),
-        spent: RunSpent { prompt_tokens: 90, cached_tokens: 60, output_tokens: 40, time_ms: 900, joules: None },
+        spent: RunSpent {
+            prompt_tokens: 90,
+            cached_tokens: 60,
+            output_tokens: 40,
+            time_ms: 900,
+            joules: None,
+        },
     };
     RunRecord {
         schema: RunRecord::SCHEMA.to_owned(),
@@ -90,7 +101,13 @@ fn record(asks: bool) -> RunRecord {
         ],
         answer: Some(ANSWER.trim_end().to_owned()),
         budget: RunBudget { tokens: Some(20_000), time_ms: Some(300_000), joules: None },
-        spent: RunSpent { prompt_tokens: 270, cached_tokens: 180, output_tokens: 120, time_ms: 1_800, joules: None },
+        spent: RunSpent {
+            prompt_tokens: 270,
+            cached_tokens: 180,
+            output_tokens: 120,
+            time_ms: 1_800,
+            joules: None,
+        },
     }
 }
 
@@ -160,7 +177,8 @@ fn changes() -> (Vec<RunChange>, Vec<RunChange>) {
         agent: agent.into(),
         turn: 0,
     };
-    let granted = |id: u32, slot| RunChange::Granted { task: TaskId(id), call: CallId(id.into()), slot };
+    let granted =
+        |id: u32, slot| RunChange::Granted { task: TaskId(id), call: CallId(id.into()), slot };
     let text = |id: u32, text: &str, tokens, answer| RunChange::Text {
         task: TaskId(id),
         call: CallId(id.into()),
@@ -168,8 +186,10 @@ fn changes() -> (Vec<RunChange>, Vec<RunChange>) {
         tokens,
         answer,
     };
-    let ended = |id: u32| RunChange::CallEnded { task: TaskId(id), call: CallId(id.into()), error: None };
-    let (rhymes, keep, write) = ("Find rhymes for red, green and other colours", "Keep the rhymes", "Write the poem");
+    let ended =
+        |id: u32| RunChange::CallEnded { task: TaskId(id), call: CallId(id.into()), error: None };
+    let (rhymes, keep, write) =
+        ("Find rhymes for red, green and other colours", "Keep the rhymes", "Write the poem");
     let first = vec![
         task(1, rhymes, "analyst", TaskState::Running),
         queued(1, "analyst"),
@@ -260,11 +280,8 @@ impl Runs for ScriptedRuns {
             let before = [RunDelivery::Snapshot(Arc::new(snapshot))];
             let before = before.into_iter().chain(numbered(1, first));
             let after = stream::once(async move {
-                let decision = if asks {
-                    *decided.wait_for(Option::is_some).await.unwrap()
-                } else {
-                    None
-                };
+                let decision =
+                    if asks { *decided.wait_for(Option::is_some).await.unwrap() } else { None };
                 let decision = decision.map(|decision| {
                     let (approval, timed_out) = (ApprovalId(1), false);
                     RunChange::Run(RunEvent::Decided { approval, decision, timed_out })
@@ -297,22 +314,14 @@ impl Runs for ScriptedRuns {
         done
     }
 
-    fn stop(
-        &self,
-        _: RunOwner,
-        id: RunId,
-    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+    fn stop(&self, _: RunOwner, id: RunId) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         self.known(&id, |record| {
             record.state = RunState::Stopped;
             RunSummary::of(record, 0)
         })
     }
 
-    fn resume(
-        &self,
-        _: RunOwner,
-        id: RunId,
-    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+    fn resume(&self, _: RunOwner, id: RunId) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         self.known(&id, |record| {
             record.state = RunState::Done;
             RunSummary::of(record, 0)
