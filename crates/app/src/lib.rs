@@ -33,6 +33,7 @@ mod puller;
 pub mod run_budget;
 pub mod run_choice;
 pub mod run_view;
+pub mod runs;
 pub mod serve;
 pub mod server_choice;
 mod settings;

@@ -176,13 +176,16 @@ pub trait Runs: Send + Sync {
         id: RunId,
     ) -> BoxFuture<'static, Result<Vec<Approval>, RunsError>>;
 
-    /// Answers a question. The same answer again is no error.
+    /// Answers a question. The same answer again is no error. Unless the owner
+    /// `may_approve_commands`, a yes that would execute one is refused; what the question is about
+    /// is known for certain only where it is answered.
     fn decide(
         &self,
         owner: RunOwner,
         id: RunId,
         approval: ApprovalId,
         decision: Decision,
+        may_approve_commands: bool,
     ) -> BoxFuture<'static, Result<(), RunsError>>;
 
     /// Interrupts a run, so that it can be resumed. Resolves when nothing of it runs any more.

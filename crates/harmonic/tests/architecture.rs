@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -34,6 +34,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
     ("orchestrator", &["types"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
+    ("tools", &["types"]),
+    ("journal", &["types", "fsutil"]),
     (
         "app",
         &[
@@ -57,6 +59,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 29] = [
             "tune",
             "report",
             "orchestrator",
+            "journal",
         ],
     ),
     (
@@ -94,7 +97,7 @@ const BINARY: &str = "harmonic";
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the one crate that may use it outside of tests.
-const ONLY_IN: [(&str, &str); 12] = [
+const ONLY_IN: [(&str, &str); 18] = [
     ("llama-cpp-2", "harmonic-llama"),
     ("llama-cpp-sys-2", "harmonic-llama"),
     ("llguidance", "harmonic-engine"),
@@ -107,6 +110,12 @@ const ONLY_IN: [(&str, &str); 12] = [
     ("shlex", "harmonic-export"),
     ("comfy-table", "harmonic-layout"),
     ("textwrap", "harmonic-layout"),
+    ("rmcp", "harmonic-tools"),
+    ("sse-stream", "harmonic-tools"),
+    ("jsonschema", "harmonic-tools"),
+    ("cap-std", "harmonic-tools"),
+    ("landlock", "harmonic-tools"),
+    ("seccompiler", "harmonic-tools"),
 ];
 
 /// Markers before and after the diagram in ARCHITECTURE.md.

@@ -31,6 +31,13 @@ impl fmt::Display for RequestId {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientName(Arc<str>);
 
+impl ClientName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<&str> for ClientName {
     fn from(name: &str) -> Self {
         Self(name.into())

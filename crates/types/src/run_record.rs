@@ -69,7 +69,7 @@ impl RunRecord {
 
     /// Σ of the tasks' times ÷ wall time; `None` before anything was done.
     pub fn speed_up(&self) -> Option<f64> {
-        let busy: u64 = self.tasks.iter().map(TaskRecord::busy_ms).sum();
+        let busy = self.tasks.iter().map(TaskRecord::busy_ms).fold(0, u64::saturating_add);
         (self.spent.time_ms > 0 && busy > 0).then(|| busy as f64 / self.spent.time_ms as f64)
     }
 }
@@ -124,7 +124,7 @@ impl TaskRecord {
         let busy = |span: &&TaskSpan| {
             matches!(span.kind, SpanKind::Prefill | SpanKind::Decode | SpanKind::Tool)
         };
-        self.spans.iter().filter(busy).map(TaskSpan::ms).sum()
+        self.spans.iter().filter(busy).map(TaskSpan::ms).fold(0, u64::saturating_add)
     }
 }
 

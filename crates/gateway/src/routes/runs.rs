@@ -119,6 +119,7 @@ async fn decide(
     let number = position(&approval).ok_or_else(|| unknown(approval))?;
     let DecideApproval { decision } = shared.bodies.json(request, Ok).await?;
     let owner = owner(caller.as_ref());
+    let may_approve = caller.as_ref().is_none_or(|caller| caller.may_approve_commands);
     if let Some(key) = caller.filter(|caller| !caller.may_approve_commands)
         && decision == Verdict::Approve
     {
@@ -127,7 +128,8 @@ async fn decide(
             return Err(ApiError::ApprovalNotGranted { key: key.name.to_string() });
         }
     }
-    runs.decide(owner.clone(), id.clone(), ApprovalId(number), decision.into()).await?;
+    let approval = ApprovalId(number);
+    runs.decide(owner.clone(), id.clone(), approval, decision.into(), may_approve).await?;
     Ok(json(StatusCode::OK, &ApprovalList::new(runs.approvals(owner, id).await?)))
 }
 

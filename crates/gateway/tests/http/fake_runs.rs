@@ -205,6 +205,7 @@ impl Runs for FakeRuns {
         id: RunId,
         approval: ApprovalId,
         _: Decision,
+        _: bool,
     ) -> BoxFuture<'static, Result<(), RunsError>> {
         ready(self.with(owner, &id, |kept| {
             let before = kept.approvals.len();

@@ -308,6 +308,7 @@ impl Runs for ScriptedRuns {
         id: RunId,
         _: ApprovalId,
         decision: Decision,
+        _: bool,
     ) -> BoxFuture<'static, Result<(), RunsError>> {
         let done = self.known(&id, |record| record.state = RunState::Done);
         self.decided.send_replace(Some(decision));
