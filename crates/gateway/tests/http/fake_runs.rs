@@ -204,10 +204,14 @@ impl Runs for FakeRuns {
         owner: RunOwner,
         id: RunId,
         approval: ApprovalId,
-        _: Decision,
-        _: bool,
+        decision: Decision,
+        may_approve_commands: bool,
     ) -> BoxFuture<'static, Result<(), RunsError>> {
         ready(self.with(owner, &id, |kept| {
+            let runs_a_command = approval == ApprovalId(2) && decision == Decision::Approved;
+            if runs_a_command && !may_approve_commands {
+                return Err(RunsError::NotAllowed { message: "not granted".to_owned() });
+            }
             let before = kept.approvals.len();
             kept.approvals.retain(|open| open.id != approval);
             if kept.approvals.len() < before {

@@ -199,10 +199,7 @@ async fn a_key_approves_commands_of_its_runs_only_where_that_was_granted() {
 
     let own = within(bob.create_run(&goal("of bob"))).await.expect("a run").id;
     let refused = within(bob.decide_run(&own, ApprovalId(2), Verdict::Approve)).await;
-    let Err(ClientError::Status { status: 403, message, .. }) = refused else {
-        panic!("{refused:?}")
-    };
-    assert!(message.contains("--approve-commands"), "{message}");
+    assert!(matches!(refused, Err(ClientError::Status { status: 403, .. })), "{refused:?}");
     // It is still open; a no, and a yes to what runs no command, need no grant.
     assert_eq!(within(bob.run_approvals(&own)).await.expect("approvals").len(), 2);
     within(bob.decide_run(&own, ApprovalId(2), Verdict::Deny)).await.expect("a no");
