@@ -81,12 +81,12 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
             "app",
         ],
     ),
-    ("signals", &[]),
-    ("repl", &["types", "api", "app", "render"]),
-    ("follow", &["types", "api", "orchestrator", "app", "render", "signals"]),
+    ("process", &[]),
+    ("repl", &["types", "api", "app", "render", "process"]),
+    ("follow", &["types", "api", "orchestrator", "app", "render", "process"]),
     (
         BINARY,
-        &["types", "api", "orchestrator", "report", "app", "render", "signals", "repl", "follow"],
+        &["types", "api", "orchestrator", "report", "app", "render", "process", "repl", "follow"],
     ),
 ];
 

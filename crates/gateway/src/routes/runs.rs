@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/runs/{id}/approvals/{n}", post(decide))
         .route("/runs/{id}/stop", post(stop))
         .route("/runs/{id}/resume", post(resume))
+        .route("/runs/{id}/replay", post(replay))
         .route("/runs/{id}/artifacts/{task}", get(artifact))
 }
 
@@ -145,6 +146,17 @@ async fn resume(
     let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     no_fields(&shared, request).await?;
     Ok(json(StatusCode::OK, &runs.resume(owner(caller.as_ref()), id).await?))
+}
+
+async fn replay(
+    State(shared): State<Arc<Shared>>,
+    caller: Option<Caller>,
+    id: Segments<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
+    no_fields(&shared, request).await?;
+    Ok(json(StatusCode::OK, &runs.replay(owner(caller.as_ref()), id).await?))
 }
 
 async fn remove(

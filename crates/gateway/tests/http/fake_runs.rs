@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunChange, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
 use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
 use harmonic_types::{RunBudget, RunId, RunRecord, RunSpent, RunState, ToolEffects};
@@ -244,6 +244,17 @@ impl Runs for FakeRuns {
         ready(self.with(owner, &id, |kept| {
             kept.record.state = RunState::Running;
             Ok(summary(kept))
+        }))
+    }
+
+    fn replay(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            let (schema, record) = (RunReplay::SCHEMA.to_owned(), kept.record.clone());
+            Ok(RunReplay { schema, same: true, recorded: record.clone(), replayed: record })
         }))
     }
 

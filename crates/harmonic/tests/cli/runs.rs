@@ -146,6 +146,25 @@ fn runs_are_stopped_resumed_and_removed() {
 }
 
 #[test]
+fn a_run_is_exported_and_replayed() {
+    let server = ScriptedServer::start(false);
+    let user = User::new();
+    let run = |line: &str| user.run(words(&server, line).iter().map(String::as_str));
+    let page = run("runs export 01J --html --out run.html");
+    assert_eq!((page.code, page.out.as_str()), (Some(0), ""), "{page:?}");
+    let page = std::fs::read_to_string(user.home().join("run.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("tests are green."), "{page}");
+    assert!(run("runs export 01J --md").out.contains("tests are green."));
+    assert_eq!(run("runs export 01J --otel").json()["resourceSpans"].as_array().unwrap().len(), 1);
+    run("runs export 01J --md --out absent/run.md").refuses(&["cannot write absent/run.md"]);
+    run("runs export 01J").refuses_usage("required");
+    run("runs export 01J --md --html").refuses_usage("cannot be used with");
+    let replay = run("runs replay 01J");
+    assert_eq!(replay.code, Some(1), "{replay:?}");
+    assert!(replay.out.contains("differs"), "{replay:?}");
+}
+
+#[test]
 fn wrong_usage_is_named_with_what_is_expected() {
     let server = ScriptedServer::start(false);
     for (line, expected) in [

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunChange, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
 use harmonic_gateway::{
     Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, bind, serve,
 };
@@ -326,6 +326,13 @@ impl Runs for ScriptedRuns {
         self.known(&id, |record| {
             record.state = RunState::Done;
             RunSummary::of(record, 0)
+        })
+    }
+
+    fn replay(&self, _: RunOwner, id: RunId) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
+        self.known(&id, |record| {
+            let (schema, recorded) = (RunReplay::SCHEMA.to_owned(), record.clone());
+            RunReplay { schema, same: false, replayed: recorded.clone(), recorded }
         })
     }
 
