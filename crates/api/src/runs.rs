@@ -11,9 +11,11 @@
 mod create;
 mod decision;
 mod event;
+mod replay;
 mod summary;
 
 pub use create::{BudgetBody, CreateRun, RunApproach, RunMode, RunRequest};
 pub use decision::{DecideApproval, Verdict};
 pub use event::{LostUpdates, RunChange, RunSnapshot, RunUpdate};
+pub use replay::RunReplay;
 pub use summary::{ApprovalList, RunList, RunSummary};

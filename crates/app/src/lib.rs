@@ -32,6 +32,7 @@ mod power_samples;
 mod puller;
 pub mod run_budget;
 pub mod run_choice;
+pub mod run_request;
 pub mod run_view;
 pub mod runs;
 pub mod serve;

@@ -169,9 +169,26 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_what_is_expected() {
         let said = [
-            "", "tokens", "tokens=", "=5", "tokens=20k,", "token=5", "minutes=5", "tokens=0",
-            "tokens=0.4", "tokens=-5", "tokens=5x", "tokens=1e9", "time=5", "time=0s", "time=5M",
-            "joules=2kWx", "joules=0", "tokens=5,tokens=6", "tokens=99999999999999999999", "time=5 m 3 s",
+            "",
+            "tokens",
+            "tokens=",
+            "=5",
+            "tokens=20k,",
+            "token=5",
+            "minutes=5",
+            "tokens=0",
+            "tokens=0.4",
+            "tokens=-5",
+            "tokens=5x",
+            "tokens=1e9",
+            "time=5",
+            "time=0s",
+            "time=5M",
+            "joules=2kWx",
+            "joules=0",
+            "tokens=5,tokens=6",
+            "tokens=99999999999999999999",
+            "time=5 m 3 s",
         ];
         let said = said.map(|text| format!("{text:?}: {}", parse(text).unwrap_err()));
         insta::assert_snapshot!(said.join("\n"));

@@ -44,11 +44,7 @@ pub async fn choose_all(texts: &[String], client: &Client) -> Result<Vec<RunId>>
 ///
 /// # Errors
 /// When there is no such question, or several and none is named.
-pub async fn choose_approval(
-    number: Option<u64>,
-    id: &RunId,
-    client: &Client,
-) -> Result<Approval> {
+pub async fn choose_approval(number: Option<u64>, id: &RunId, client: &Client) -> Result<Approval> {
     let mut open = client.run_approvals(id).await?;
     let found = match number {
         Some(number) => open.iter().position(|approval| approval.id.0 == number),
@@ -124,9 +120,9 @@ mod tests {
             ("run_01JABCDEFGHJKMNPQRSTVWXYZ0", "write a poem"),
             ("run_01JABD0000000000000000000", "count words"),
         ];
-        select(text, &runs.map(run)).map(|id| id.0).map_err(|error| {
-            format!("{error}: {}", hint(&error).unwrap_or_default())
-        })
+        select(text, &runs.map(run))
+            .map(|id| id.0)
+            .map_err(|error| format!("{error}: {}", hint(&error).unwrap_or_default()))
     }
 
     #[test]
@@ -135,7 +131,10 @@ mod tests {
             assert_eq!(chosen(text).unwrap(), "run_01JABCDEFGHJKMNPQRSTVWXYZ0", "{text}");
         }
         let several = chosen("01JAB").unwrap_err();
-        assert!(several.contains("beginning of 2 runs") && several.contains("count words"), "{several}");
+        assert!(
+            several.contains("beginning of 2 runs") && several.contains("count words"),
+            "{several}"
+        );
         for text in ["", "run_", "../../etc", "ü", "zz\u{1b}[2J"] {
             let error = chosen(text).unwrap_err();
             assert!(error.starts_with("unknown run `"), "{error}");

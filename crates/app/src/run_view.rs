@@ -222,3 +222,108 @@ fn push_tail(tail: &mut String, text: &str) {
         tail.drain(..from);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_api::runs::RunUpdate;
+    use harmonic_types::{RunBudget, RunId};
+
+    use super::*;
+
+    fn record() -> RunRecord {
+        RunRecord {
+            schema: RunRecord::SCHEMA.to_owned(),
+            id: RunId("run_01JABCDEFGHJKMNPQRSTVWXYZ0".to_owned()),
+            goal: "count".to_owned(),
+            origin: "solo".to_owned(),
+            started_ms: 0,
+            state: RunState::Running,
+            graph: None,
+            tasks: Vec::new(),
+            answer: None,
+            budget: RunBudget::default(),
+            spent: RunSpent::default(),
+        }
+    }
+
+    fn snapshot(id: u64, open: Vec<RunChange>) -> RunNews {
+        let (record, approvals) = (record(), Vec::new());
+        RunNews::Snapshot(Box::new(RunSnapshot { id, record, approvals, open }))
+    }
+
+    fn task(state: TaskState) -> RunChange {
+        let (title, kind) = ("Count".to_owned(), "ask".to_owned());
+        let (task, agent, reason) = (TaskId(1), Some("coder".into()), None);
+        RunChange::Run(RunEvent::Task { task, title, kind, agent, state, reason })
+    }
+
+    fn queued(call: u64) -> RunChange {
+        RunChange::Queued { task: TaskId(1), call: CallId(call), agent: "coder".into(), turn: 2 }
+    }
+
+    fn granted(call: u64) -> RunChange {
+        RunChange::Granted { task: TaskId(1), call: CallId(call), slot: 3 }
+    }
+
+    fn text(call: u64, text: &str, tokens: u32) -> RunChange {
+        let (task, call, text) = (TaskId(1), CallId(call), text.to_owned());
+        RunChange::Text { task, call, text, tokens, answer: false }
+    }
+
+    fn view(news: impl IntoIterator<Item = RunNews>) -> RunView {
+        let mut view = RunView::default();
+        news.into_iter().for_each(|news| view.apply(&news));
+        view
+    }
+
+    fn updates(changes: Vec<RunChange>) -> impl Iterator<Item = RunNews> {
+        changes
+            .into_iter()
+            .zip(1..)
+            .map(|(change, id)| RunNews::Update(Box::new(RunUpdate { id, at_ms: id, change })))
+    }
+
+    #[test]
+    fn a_lane_follows_its_calls_and_is_gone_with_its_task() {
+        let running = task(TaskState::Running);
+        let changes =
+            vec![running, queued(1), granted(1), text(1, "one ", 1), queued(2), text(1, "two", 2)];
+        let seen = view([snapshot(0, Vec::new())].into_iter().chain(updates(changes.clone())));
+        let (_, lane) = seen.lanes().next().unwrap();
+        let phases = [(CallId(1), CallPhase::Granted(3)), (CallId(2), CallPhase::Queued)];
+        assert_eq!(lane.calls, BTreeMap::from(phases));
+        assert_eq!((lane.output_tokens(), lane.tail.as_str(), lane.turn), (2, "one two", 2));
+        assert_eq!(seen.last_id(), Some(6));
+
+        let mut ended = changes;
+        let end = RunChange::CallEnded { task: TaskId(1), call: CallId(1), error: None };
+        ended.extend([end, task(TaskState::Done)]);
+        let seen = view([snapshot(0, Vec::new())].into_iter().chain(updates(ended)));
+        assert_eq!(seen.lanes().count(), 0);
+    }
+
+    #[test]
+    fn who_comes_later_sees_the_same_lanes() {
+        let open = vec![task(TaskState::Running), queued(1), granted(1)];
+        let early = view([snapshot(0, Vec::new())].into_iter().chain(updates(open.clone())));
+        let late = view([snapshot(3, open)]);
+        assert!(early.lanes().eq(late.lanes()));
+        assert_eq!(early.last_id(), late.last_id());
+    }
+
+    #[test]
+    fn what_belongs_to_no_open_task_changes_nothing() {
+        let stray = vec![queued(1), granted(1), text(1, "one", 1), task(TaskState::Failed)];
+        let seen = view([snapshot(0, Vec::new())].into_iter().chain(updates(stray)));
+        assert_eq!(seen.lanes().count(), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_kept() {
+        let changes = (0..500).map(|n| text(1, "é漢 ", n));
+        let all = [task(TaskState::Running)].into_iter().chain(changes).collect();
+        let seen = view([snapshot(0, Vec::new())].into_iter().chain(updates(all)));
+        let (_, lane) = seen.lanes().next().unwrap();
+        assert!(lane.tail.len() <= 2 * TAIL_BYTES && lane.tail.ends_with("漢 "));
+    }
+}

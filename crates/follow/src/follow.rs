@@ -7,8 +7,8 @@ use harmonic_api::runs::Verdict;
 use harmonic_api::{Client, ClientError, RunNews, RunNewsStream};
 use harmonic_app::run_view::RunView;
 use harmonic_orchestrator::{Approval, ApprovalId};
+use harmonic_process::Stop;
 use harmonic_render::{Printer, runs};
-use harmonic_signals::Stop;
 use harmonic_types::{RunId, RunRecord};
 use tokio::time::{interval, sleep};
 
@@ -133,7 +133,8 @@ impl Follower<'_> {
         {
             self.told = Some(approval.id);
             let (command, id) = (self.command, self.id);
-            self.stage.message(&format!("`{command} approve {id}` or `{command} deny {id}` answers"));
+            self.stage
+                .message(&format!("`{command} approve {id}` or `{command} deny {id}` answers"));
         }
         Ok(())
     }

@@ -123,9 +123,7 @@ fn remarkable(news: &RunNews) -> Option<String> {
         RunNews::Snapshot(_) | RunNews::Lost(_) => None,
         RunNews::Update(update) => match &update.change {
             RunChange::Run(RunEvent::Note { text }) => Some(format!("note: {text}")),
-            RunChange::Asked { approval } => {
-                Some(format!("approval {}", runs::question(approval)))
-            }
+            RunChange::Asked { approval } => Some(format!("approval {}", runs::question(approval))),
             _ => None,
         },
     }

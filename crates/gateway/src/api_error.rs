@@ -120,11 +120,6 @@ pub(crate) enum ApiError {
     RunsDisabled,
     #[error(transparent)]
     Runs(#[from] RunsError),
-    #[error(
-        "the key {key} cannot approve commands of its own runs: approve it on the server's machine, \
-         or create a key that can with `harmonic keys add NAME --approve-commands`"
-    )]
-    ApprovalNotGranted { key: String },
     #[error(transparent)]
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
@@ -262,9 +257,6 @@ impl ApiError {
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
             Self::RunsDisabled => (S::FORBIDDEN, F::Forbidden, "runs_off", None),
             Self::Runs(error) => error.response(),
-            Self::ApprovalNotGranted { .. } => {
-                (S::FORBIDDEN, F::Forbidden, "approval_not_granted", None)
-            }
             Self::TooManyPulls => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }

@@ -13,8 +13,5 @@ mod runs;
 
 /// All of them.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    openai::routes()
-        .merge(ollama::routes())
-        .merge(anthropic::routes())
-        .merge(runs::routes())
+    openai::routes().merge(ollama::routes()).merge(anthropic::routes()).merge(runs::routes())
 }

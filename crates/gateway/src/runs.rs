@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use harmonic_api::ErrorClass;
-use harmonic_api::runs::{RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{RunId, RunRecord};
 
@@ -97,9 +97,7 @@ impl RunsError {
 
 impl RunsError {
     /// Status, class, code and retry delay of its response.
-    pub(crate) fn response(
-        &self,
-    ) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
+    pub(crate) fn response(&self) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
         use ErrorClass as F;
         use StatusCode as S;
         match self {
@@ -200,6 +198,13 @@ pub trait Runs: Send + Sync {
         owner: RunOwner,
         id: RunId,
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>>;
+
+    /// Does a finished run again without a model, from its journal.
+    fn replay(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunReplay, RunsError>>;
 
     /// Ends a run for good where it is not, and removes it with its journal and artifacts.
     fn remove(&self, owner: RunOwner, id: RunId) -> BoxFuture<'static, Result<(), RunsError>>;

@@ -16,7 +16,7 @@ mod runs;
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Ps};
-pub use runs::{Run, Runs, RunsCommand};
+pub use runs::{ExportFormat, Run, Runs, RunsCommand};
 
 /// Run a team of local LLM agents on this machine
 ///

@@ -19,8 +19,8 @@ mod runs;
 mod up;
 
 use harmonic_app::Settings;
+use harmonic_process::Stop;
 use harmonic_render::Printer;
-use harmonic_signals::Stop;
 
 use crate::cli::Command;
 use crate::exit::Exit;

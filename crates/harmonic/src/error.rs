@@ -1,6 +1,6 @@
 //! Errors of the command line itself, and the remedy of any error.
 
-use harmonic_signals::Stopped;
+use harmonic_process::Stopped;
 
 /// Error message and remedy.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,6 @@
 //! Owns: the way from arguments to an exit code. A command parses, calls `app` and renders.
 #![forbid(unsafe_code)]
 
-#[cfg(target_os = "linux")]
-mod allocator;
 mod cli;
 mod commands;
 mod environment;
@@ -13,15 +11,12 @@ mod exit;
 mod form_trial;
 mod help;
 mod logging;
-#[cfg(target_os = "linux")]
-mod openmp;
-mod reexec;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use harmonic_process::Stop;
 use harmonic_render::Printer;
-use harmonic_signals::Stop;
 
 use crate::cli::Cli;
 use crate::environment::Environment;
@@ -31,7 +26,7 @@ fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_requested() {
         return code;
     }
-    reexec::with_settings();
+    harmonic_process::with_settings();
     let columns = environment::columns();
     let cli = match help::parse(&Printer::new(false, columns)) {
         Ok(cli) => cli,

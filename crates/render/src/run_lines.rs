@@ -56,7 +56,8 @@ impl RunLines {
                 let rest = self.unfinished.remove(call).filter(|rest| !rest.trim().is_empty());
                 let rest = rest.map(|rest| format!("[{who}] │ {}", one_line(&rest)));
                 let failed = error.as_ref();
-                let failed = failed.map(|error| format!("[{who}] call failed: {}", one_line(error)));
+                let failed =
+                    failed.map(|error| format!("[{who}] call failed: {}", one_line(error)));
                 rest.into_iter().chain(failed).collect()
             }
             RunChange::Asked { approval } => {

@@ -9,15 +9,15 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_orchestrator::{Approval, ApprovalId};
 use harmonic_types::{RunId, RunRecord};
-use reqwest::header::CONTENT_TYPE;
 use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, document};
 use crate::runs::{
-    ApprovalList, CreateRun, DecideApproval, LostUpdates, RunList, RunSnapshot, RunSummary,
-    RunUpdate, Verdict,
+    ApprovalList, CreateRun, DecideApproval, LostUpdates, RunList, RunReplay, RunSnapshot,
+    RunSummary, RunUpdate, Verdict,
 };
 use crate::sse;
 
@@ -130,6 +130,14 @@ impl Client {
     /// As [`Client::create_run`].
     pub async fn resume_run(&self, id: &RunId) -> Result<RunSummary, ClientError> {
         self.posted(&format!("runs/{id}/resume"), None::<&()>, "a run").await
+    }
+
+    /// Does a finished run again without a model.
+    ///
+    /// # Errors
+    /// As [`Client::create_run`].
+    pub async fn replay_run(&self, id: &RunId) -> Result<RunReplay, ClientError> {
+        self.posted(&format!("runs/{id}/replay"), None::<&()>, "a replay").await
     }
 
     /// Ends a run and removes it.

@@ -146,3 +146,60 @@ pub struct LostUpdates {
     /// Their number.
     pub lost: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_orchestrator::Decision;
+    use harmonic_types::{RunState, TaskGraph, TaskState};
+    use serde_json::Value;
+
+    use super::*;
+
+    fn changes() -> Vec<RunChange> {
+        let (task, call, text) = (TaskId(1), CallId(2), || "t".to_owned());
+        let graph = TaskGraph::new(Vec::new());
+        let approval = Approval {
+            id: ApprovalId(3),
+            subject: harmonic_orchestrator::ApprovalSubject::Plan { graph: graph.clone() },
+            deadline_ms: 4,
+        };
+        let state = RunState::Partial { reason: text() };
+        let (id, decision, timed_out) = (ApprovalId(3), Decision::Denied, true);
+        let (agent, kind, title) = (Some(AgentName::from("coder")), text(), text());
+        let reason = Some(text());
+        vec![
+            RunChange::Queued { task, call, agent: "coder".into(), turn: 0 },
+            RunChange::Granted { task, call, slot: 3 },
+            RunChange::Preempted { task, call },
+            RunChange::Text { task, call, text: text(), tokens: 1, answer: true },
+            RunChange::ToolCalled { task, call, tool: text(), arguments: text() },
+            RunChange::CallEnded { task, call, error: Some(text()) },
+            RunChange::Asked { approval },
+            RunChange::Withdrawn { approval: id },
+            RunChange::Spent { spent: RunSpent::default() },
+            RunChange::Run(RunEvent::State { state }),
+            RunChange::Run(RunEvent::Graph { graph, origin: text() }),
+            RunChange::Run(RunEvent::Task {
+                task,
+                title,
+                kind,
+                agent,
+                state: TaskState::Failed,
+                reason,
+            }),
+            RunChange::Run(RunEvent::Decided { approval: id, decision, timed_out }),
+            RunChange::Run(RunEvent::Note { text: text() }),
+        ]
+    }
+
+    #[test]
+    fn every_change_has_its_name_on_the_wire_and_comes_back_as_it_was() {
+        for change in changes() {
+            let update = RunUpdate { id: 7, at_ms: 9, change };
+            let json = serde_json::to_string(&update).unwrap();
+            let document: Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(document["event"], update.change.name(), "{json}");
+            assert_eq!(serde_json::from_str::<RunUpdate>(&json).unwrap(), update, "{json}");
+        }
+    }
+}

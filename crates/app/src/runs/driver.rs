@@ -18,7 +18,8 @@ use std::time::Duration;
 use harmonic_api::runs::RunChange;
 use harmonic_journal::{JournalError, RunSummary};
 use harmonic_orchestrator::{
-    Action, CallFailure, CallId, CallPurpose, CallSpec, Input, Run, TimerId, ToolCallSpec, ToolFailure,
+    Action, CallFailure, CallId, CallPurpose, CallSpec, Input, Run, TimerId, ToolCallSpec,
+    ToolFailure,
 };
 use harmonic_types::{ClientName, RunState};
 use tokio::sync::{mpsc, oneshot};

@@ -71,11 +71,8 @@ pub(crate) fn write(
     entry: &Entry,
     durability: Durability,
 ) -> Result<(), JournalError> {
-    let invalid = |source| JournalError::Entry {
-        id: journal.header().run.clone(),
-        number: 0,
-        source,
-    };
+    let invalid =
+        |source| JournalError::Entry { id: journal.header().run.clone(), number: 0, source };
     let (line, artifact) = entry.to_line().map_err(invalid)?;
     if let Some(artifact) = artifact {
         journal.put_artifact(&artifact)?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{
-    AgentProfile, Approach, GraphRules, Lineage, Origin, Recipe, RecipeError,
-    RecipeValues, RunLimits, RunSpec, SpecError,
+    AgentProfile, Approach, GraphRules, Lineage, Origin, Recipe, RecipeError, RecipeValues,
+    RunLimits, RunSpec, SpecError,
 };
 use harmonic_types::{RunId, Task, TaskGraph, ToolSpec, Work};
 
@@ -174,7 +174,9 @@ impl Asked<'_> {
         let name = &self.team.executive().name;
         let planner = executive.filter(|agent| agent.can_plan() && !is_bounded);
         if planner.is_some() {
-            let note = format!("{name} writes the plan; the recipe `{DEFAULT_RECIPE}` is done where it is not valid");
+            let note = format!(
+                "{name} writes the plan; the recipe `{DEFAULT_RECIPE}` is done where it is not valid"
+            );
             let approach = Approach::Plan {
                 may_answer: mode == RunMode::Auto,
                 fallback: self.filled(recipe, "mode")?,
@@ -233,4 +235,3 @@ pub(crate) fn refused(error: &SpecError) -> RunsError {
         }
     }
 }
-

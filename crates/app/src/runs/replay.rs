@@ -120,7 +120,9 @@ async fn people(
     while let Some(heard) = listener.next().await {
         let Heard::Updates(updates) = heard else { continue };
         for update in updates {
-            let harmonic_api::runs::RunChange::Asked { approval } = &update.change else { continue };
+            let harmonic_api::runs::RunChange::Asked { approval } = &update.change else {
+                continue;
+            };
             let Some(decision) = decisions.get(&approval.id) else { continue };
             let (reply, _taken) = oneshot::channel();
             let command = Command::Decide {

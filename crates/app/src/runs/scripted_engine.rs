@@ -31,8 +31,7 @@ impl ScriptedEngine {
     /// Records that `call` was made, and `answer`, where it has one.
     pub fn record(&self, call: &CallSpec, answer: Option<CallAnswer>) {
         let format = call.json_schema.clone().map(Format::JsonSchema);
-        let prompt =
-            Prompt::Chat { messages: call.messages.clone(), tools: call.tools.clone() };
+        let prompt = Prompt::Chat { messages: call.messages.clone(), tools: call.tools.clone() };
         let key = key(&call.agent.0, &prompt, format.as_ref(), Some(call.seed), call.max_tokens);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.entry(key).or_default().extend(answer);
@@ -51,7 +50,8 @@ impl ScriptedEngine {
                 request.agent
             ),
         })?;
-        let answer = if recorded.len() > 1 { recorded.pop_front() } else { recorded.front().cloned() };
+        let answer =
+            if recorded.len() > 1 { recorded.pop_front() } else { recorded.front().cloned() };
         Ok(answer)
     }
 }

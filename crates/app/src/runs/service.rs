@@ -183,8 +183,8 @@ impl RunService {
         let shared = &self.shared;
         let (sets, workspace) = (new.tools.clone(), new.workspace.clone());
         let tools = shared.tools.open(sets, workspace).await;
-        let tools = tools
-            .map_err(|reason| RunsError::Invalid { field: "tools".to_owned(), reason })?;
+        let tools =
+            tools.map_err(|reason| RunsError::Invalid { field: "tools".to_owned(), reason })?;
         let started_ms = unix_ms();
         let server = ServerPart {
             id: self.next_id(started_ms)?,
@@ -221,12 +221,7 @@ impl RunService {
     }
 
     /// Drives a run in a task of its own.
-    fn drive(
-        &self,
-        owner: String,
-        ready: Ready,
-        gone: CancellationToken,
-    ) -> Result<(), RunsError> {
+    fn drive(&self, owner: String, ready: Ready, gone: CancellationToken) -> Result<(), RunsError> {
         let Ready { run, past, journal, last_ms, tools, place, first } = ready;
         let id = run.spec().id.clone();
         let clock = RunClock::new(run.spec().started_ms, last_ms);

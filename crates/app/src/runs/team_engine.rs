@@ -21,9 +21,7 @@ use harmonic_engine::{
 };
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_orchestrator::{AskPolicy, RunClass};
-use harmonic_types::{
-    AgentName, Rejection, Request, RequestClass, RunBudget, Tokens,
-};
+use harmonic_types::{AgentName, Rejection, Request, RequestClass, RunBudget, Tokens};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

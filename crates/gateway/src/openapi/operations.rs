@@ -157,6 +157,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     run("post", "/runs/{id}/stop", "Interrupt a run, so that it can be resumed", Answer::Json),
     run("post", "/runs/{id}/resume", "Let a stopped run go on", Answer::Json),
+    run("post", "/runs/{id}/replay", "Do a finished run again, without a model", Answer::Json),
     run("delete", "/runs/{id}", "End a run and remove all of it", Answer::Nothing),
     run("get", "/runs/{id}/artifacts/{task}", "The artifact of a task, whole", Answer::Text),
 ];

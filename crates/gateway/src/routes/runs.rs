@@ -1,7 +1,7 @@
 //! Routes of runs.
 //!
-//! Invariants: every request is for the runs of its own key; an id that has not the form of one is
-//! that of no run; a key that was not granted it cannot approve commands.
+//! Invariants: every request is for the runs of its own key, with its grants; an id that has not the
+//! form of one is that of no run.
 
 use std::sync::Arc;
 
@@ -12,9 +12,9 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use harmonic_api::runs::{ApprovalList, CreateRun, DecideApproval, RunList, Verdict};
-use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject};
-use harmonic_types::{RunId, ToolEffects};
+use harmonic_api::runs::{ApprovalList, CreateRun, DecideApproval, RunList};
+use harmonic_orchestrator::ApprovalId;
+use harmonic_types::RunId;
 use serde::Deserialize;
 
 use crate::access::Caller;
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/runs/{id}/approvals/{n}", post(decide))
         .route("/runs/{id}/stop", post(stop))
         .route("/runs/{id}/resume", post(resume))
+        .route("/runs/{id}/replay", post(replay))
         .route("/runs/{id}/artifacts/{task}", get(artifact))
 }
 
@@ -120,27 +121,9 @@ async fn decide(
     let DecideApproval { decision } = shared.bodies.json(request, Ok).await?;
     let owner = owner(caller.as_ref());
     let may_approve = caller.as_ref().is_none_or(|caller| caller.may_approve_commands);
-    if let Some(key) = caller.filter(|caller| !caller.may_approve_commands)
-        && decision == Verdict::Approve
-    {
-        let open = runs.approvals(owner.clone(), id.clone()).await?;
-        if open.iter().any(|approval| approval.id.0 == number && is_for_command(approval)) {
-            return Err(ApiError::ApprovalNotGranted { key: key.name.to_string() });
-        }
-    }
     let approval = ApprovalId(number);
     runs.decide(owner.clone(), id.clone(), approval, decision.into(), may_approve).await?;
     Ok(json(StatusCode::OK, &ApprovalList::new(runs.approvals(owner, id).await?)))
-}
-
-/// Whether a yes runs a command.
-fn is_for_command(approval: &Approval) -> bool {
-    match &approval.subject {
-        ApprovalSubject::Tool { effects, .. } | ApprovalSubject::Repeat { effects, .. } => {
-            *effects == ToolEffects::Running
-        }
-        ApprovalSubject::Plan { .. } | ApprovalSubject::Budget { .. } => false,
-    }
 }
 
 async fn stop(
@@ -163,6 +146,17 @@ async fn resume(
     let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     no_fields(&shared, request).await?;
     Ok(json(StatusCode::OK, &runs.resume(owner(caller.as_ref()), id).await?))
+}
+
+async fn replay(
+    State(shared): State<Arc<Shared>>,
+    caller: Option<Caller>,
+    id: Segments<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
+    no_fields(&shared, request).await?;
+    Ok(json(StatusCode::OK, &runs.replay(owner(caller.as_ref()), id).await?))
 }
 
 async fn remove(
@@ -224,9 +218,11 @@ struct NoFields {}
 
 /// Reads the body of an operation that takes none: absent, or an empty object.
 async fn no_fields(shared: &Shared, request: Request) -> Result<(), ApiError> {
-    let read = |body: &[u8]| match body.trim_ascii() {
-        [] => Ok(()),
-        body => Ok(harmonic_api::read::<NoFields>(body).map(drop)?),
-    };
-    shared.bodies.read(request, read).await
+    shared
+        .bodies
+        .read(request, |body| match body.trim_ascii() {
+            [] => Ok(()),
+            body => harmonic_api::read::<NoFields>(body).map(drop).map_err(ApiError::from),
+        })
+        .await
 }

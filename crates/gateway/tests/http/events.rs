@@ -151,7 +151,7 @@ async fn other_methods_and_strangers_take_no_place() {
         name: "laptop".to_owned(),
         fingerprint: Fingerprint::of("hs-one"),
         per_minute: None,
-            may_approve_commands: false,
+        may_approve_commands: false,
     }]);
     let access = Access { keys: Some(Arc::new(Arc::new(keys))), ..Access::default() };
     let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
-use harmonic_api::runs::{BudgetBody, RunMode};
+use harmonic_api::runs::RunMode;
 use harmonic_app::run_budget;
+use harmonic_app::run_request::RunOptions;
 use harmonic_orchestrator::AskPolicy;
 use harmonic_types::RunBudget;
 
@@ -64,20 +65,23 @@ pub struct Run {
 }
 
 impl Run {
-    /// How the tasks are found, where neither a recipe nor a plan says it.
-    pub fn mode(&self) -> Option<RunMode> {
-        match (self.solo, self.team, self.auto) {
+    /// Corresponding options of `app`.
+    pub fn options(&self) -> RunOptions {
+        let mode = match (self.solo, self.team, self.auto) {
             (true, ..) => Some(RunMode::Solo),
             (_, true, _) => Some(RunMode::Team),
             (.., true) => Some(RunMode::Auto),
             _ => None,
+        };
+        RunOptions {
+            mode,
+            recipe: self.recipe.clone(),
+            plan: self.plan.clone(),
+            brief: self.brief.clone(),
+            budget: self.budget,
+            ask: self.ask.into(),
+            background: self.background,
         }
-    }
-
-    /// The bounds on the wire.
-    pub fn budget(&self) -> Option<BudgetBody> {
-        let RunBudget { tokens, time_ms, joules } = self.budget?;
-        Some(BudgetBody { tokens, time_ms, joules: joules.map(|joules| joules.0) })
     }
 }
 
@@ -115,6 +119,21 @@ pub struct Runs {
     /// Server of the runs
     #[command(flatten)]
     pub server: ServerArgs,
+}
+
+/// Form of an export; exactly one.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ExportFormat {
+    /// A page with the graph, the timeline, the texts and the costs, in one file
+    #[arg(long)]
+    pub html: bool,
+    /// Markdown
+    #[arg(long)]
+    pub md: bool,
+    /// OpenTelemetry spans, as JSON (OTLP)
+    #[arg(long)]
+    pub otel: bool,
 }
 
 /// Subcommands of `runs`. An ID may be the beginning of one.
@@ -157,6 +176,25 @@ pub enum RunsCommand {
         /// Number of the question [default: the only one]
         #[arg(value_name = "N")]
         number: Option<u64>,
+    },
+    /// Do a finished run again without a model, from its journal, and compare
+    Replay {
+        /// Id of the run, or its beginning
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a run as a page, as Markdown, or as OpenTelemetry spans
+    Export {
+        /// Id of the run, or its beginning
+        id: String,
+        /// Form of the document
+        #[command(flatten)]
+        format: ExportFormat,
+        /// Write to this file [default: stdout]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
     /// Interrupt a run, so that it can be resumed
     Stop {

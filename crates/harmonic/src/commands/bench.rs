@@ -2,8 +2,8 @@
 
 use harmonic_app::measure::{self, BenchRequest, Session, save};
 use harmonic_app::{Settings, tune};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_signals::Stop;
 use harmonic_types::BenchRun;
 use serde_json::json;
 

@@ -11,11 +11,11 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{Settings, TeamRequest, inspect, measure};
+use harmonic_process::{Stop, Stopped};
 use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_signals::{Stop, Stopped};
 use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};

@@ -2,8 +2,8 @@
 
 use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances};
+use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, spinner};
-use harmonic_signals::Stop;
 
 use crate::cli::Down;
 use crate::error::CliError;

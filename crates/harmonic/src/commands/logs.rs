@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use harmonic_app::team_log::{self, LogReader};
 use harmonic_app::{ProcessId, Settings};
+use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
-use harmonic_signals::Stop;
 
 use crate::cli::Logs;
 use crate::exit::Exit;

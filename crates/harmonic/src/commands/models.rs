@@ -2,8 +2,8 @@
 
 use harmonic_app::models::Removed;
 use harmonic_app::{Settings, models};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_signals::Stop;
 use harmonic_types::ModelFile;
 use serde_json::json;
 

@@ -6,8 +6,8 @@ use harmonic_app::instances::{self, TeamStatus};
 use harmonic_app::server_choice::port_option;
 use harmonic_app::watch::{UpdateDocument, Watch};
 use harmonic_app::{ServerChoice, Settings};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_signals::Stop;
 use tokio::time::interval;
 
 use crate::cli::Ps;

@@ -1,18 +1,17 @@
 //! `harmonic runs`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use harmonic_api::runs::{RunList, Verdict};
-use harmonic_app::run_choice::{choose, choose_approval};
+use harmonic_api::runs::Verdict;
+use harmonic_app::Settings;
+use harmonic_app::run_choice::choose;
 use harmonic_app::server_choice::ChosenServer;
-use harmonic_app::{Settings, run_choice};
-use harmonic_follow::{Ending, Form, follow};
-use harmonic_render::{Printer, Progress, runs};
-use harmonic_signals::Stop;
-use harmonic_types::RunId;
+use harmonic_follow::{Ending, FollowError, Form, follow, verbs};
+use harmonic_process::Stop;
+use harmonic_render::{Printer, Progress};
+use harmonic_report::run as documents;
+use harmonic_types::{RunId, RunRecord};
 
-use super::run::ended;
-use crate::cli::{Runs, RunsCommand};
+use super::run::{ended, failed};
+use crate::cli::{ExportFormat, Runs, RunsCommand};
 use crate::exit::Exit;
 
 pub async fn run(
@@ -37,7 +36,7 @@ pub async fn run(
             }
             watch(&id, Form::Text, &server, printer, stop).await
         }
-        other => stop.or(act(other, &server, printer)).await?,
+        other => stop.or(act(other, &server, printer)).await?.map_err(failed),
     }
 }
 
@@ -46,71 +45,36 @@ async fn act(
     command: &RunsCommand,
     server: &ChosenServer,
     printer: &Printer,
-) -> anyhow::Result<Exit> {
-    let client = &server.client;
+) -> Result<Exit, FollowError> {
     match command {
-        RunsCommand::List { json } => {
-            let listed = client.runs().await?;
-            if *json {
-                printer.json(&RunList::new(listed))?;
-            } else if listed.is_empty() {
-                printer.message("no runs; `harmonic run \"…\"` starts one");
-            } else {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-                printer.text(&runs::list(&listed, now, printer.width()))?;
-            }
-        }
-        RunsCommand::Show { id, json } => {
-            let id = choose(id, client).await?;
-            let record = client.run(&id).await?;
-            if *json {
-                printer.json(&record)?;
-            } else {
-                let open = client.run_approvals(&id).await?;
-                printer.text(&runs::record(&record, &open, printer.width()))?;
-            }
-        }
+        RunsCommand::List { json } => verbs::list(server, *json, printer).await?,
+        RunsCommand::Show { id, json } => verbs::show(id, *json, server, printer).await?,
         RunsCommand::Approve { id, number } => {
-            decide(id, *number, Verdict::Approve, server, printer).await?;
+            verbs::decide(id, *number, Verdict::Approve, server, printer).await?;
         }
         RunsCommand::Deny { id, number } => {
-            decide(id, *number, Verdict::Deny, server, printer).await?;
+            verbs::decide(id, *number, Verdict::Deny, server, printer).await?;
         }
-        RunsCommand::Stop { id } => {
-            let id = choose(id, client).await?;
-            client.stop_run(&id).await?;
-            printer.text(&format!("stopped {id}"))?;
-            printer.message(&format!("`harmonic runs{} resume {id}` goes on", server.option));
+        RunsCommand::Replay { id, json } => {
+            let is_same = verbs::replay(id, *json, server, printer).await?;
+            return Ok(if is_same { Exit::Ok } else { Exit::Failure });
         }
-        RunsCommand::Rm { ids } => {
-            for id in run_choice::choose_all(ids, client).await? {
-                client.remove_run(&id).await?;
-                printer.text(&format!("removed {id}"))?;
-            }
+        RunsCommand::Export { id, format, out } => {
+            verbs::export(id, document(*format), out.as_deref(), server, printer).await?;
         }
+        RunsCommand::Stop { id } => verbs::stop(id, server, printer).await?,
+        RunsCommand::Rm { ids } => verbs::remove(ids, server, printer).await?,
         RunsCommand::Watch { .. } | RunsCommand::Resume { .. } => {}
     }
     Ok(Exit::Ok)
 }
 
-async fn decide(
-    id: &str,
-    number: Option<u64>,
-    verdict: Verdict,
-    server: &ChosenServer,
-    printer: &Printer,
-) -> anyhow::Result<()> {
-    let id = choose(id, &server.client).await?;
-    let approval = choose_approval(number, &id, &server.client).await?;
-    let left = server.client.decide_run(&id, approval.id, verdict).await?;
-    let done = match verdict {
-        Verdict::Approve => "approved",
-        Verdict::Deny => "denied",
-    };
-    printer.text(&format!("{done} {}", runs::question(&approval)))?;
-    left.iter().for_each(|open| printer.message(&format!("open: {}", runs::question(open))));
-    Ok(())
+fn document(format: ExportFormat) -> fn(&RunRecord) -> String {
+    match format {
+        ExportFormat { html: true, .. } => documents::html,
+        ExportFormat { md: true, .. } => documents::markdown,
+        ExportFormat { .. } => documents::otel,
+    }
 }
 
 async fn watch(
@@ -121,7 +85,7 @@ async fn watch(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let command = format!("harmonic runs{}", server.option);
-    match follow(&server.client, id, printer, form, &command, stop).await? {
+    match follow(&server.client, id, printer, form, &command, stop).await.map_err(failed)? {
         Ending::Run(_) if form == Form::Events => Ok(Exit::Ok),
         Ending::Run(record) => ended(&record, false, &command, printer),
         Ending::Interrupted => {

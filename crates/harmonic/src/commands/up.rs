@@ -9,9 +9,9 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances, plan};
+use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
-use harmonic_signals::Stop;
 use harmonic_types::Finding;
 
 use super::prepare;

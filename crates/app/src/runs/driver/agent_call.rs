@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use harmonic_api::runs::RunChange;
 use harmonic_engine::Generation;
-use harmonic_orchestrator::{
-    CallAnswer, CallFailure, CallPurpose, CallSpec, Input, RunClass,
-};
+use harmonic_orchestrator::{CallAnswer, CallFailure, CallPurpose, CallSpec, Input, RunClass};
 use harmonic_types::{
     ClientName, Event, FinishReason, Format, Prompt, Rejection, Request, RequestClass, SpanKind,
     TaskSpan, Tokens, ToolCall, Usage,

@@ -80,7 +80,10 @@ impl Driver {
                     Ok(applied)
                 }
                 Some(_) => Err(RunsError::Conflict {
-                    message: format!("approval {} was answered already, or its time was over", id.0),
+                    message: format!(
+                        "approval {} was answered already, or its time was over",
+                        id.0
+                    ),
                 }),
                 None => Err(RunsError::unknown_approval(id)),
             };

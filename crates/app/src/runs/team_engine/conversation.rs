@@ -32,7 +32,9 @@ pub(super) fn read(request: &Request, context: Tokens) -> Result<Conversation, R
         ));
     };
     if !request.logit_bias.is_empty() {
-        return Err(invalid("the team takes no `logit_bias`: its agents have several vocabularies"));
+        return Err(invalid(
+            "the team takes no `logit_bias`: its agents have several vocabularies",
+        ));
     }
     let goal = last.text().into_owned();
     if goal.trim().is_empty() {

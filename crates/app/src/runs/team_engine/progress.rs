@@ -6,9 +6,7 @@ use futures::StreamExt;
 use harmonic_api::runs::RunChange;
 use harmonic_gateway::{RunDelivery, RunEvents};
 use harmonic_orchestrator::{RunEvent, TaskId};
-use harmonic_types::{
-    Event, FinishReason, Request, RunRecord, RunState, TaskState, Usage,
-};
+use harmonic_types::{Event, FinishReason, Request, RunRecord, RunState, TaskState, Usage};
 use tokio::sync::mpsc::UnboundedSender;
 
 /// Writer of a generation's events.

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-
 /// Time for exit handlers of libraries after the second signal.
 const EXIT_HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
 
