@@ -122,6 +122,8 @@ test-real: ## run other people's programs and frameworks (Claude Code, Codex, La
 		$(CARGO) test --workspace --locked --test sdk -- --ignored
 	@$(STAGE) clients \
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
+	@$(STAGE) "MCP servers" \
+		$(CARGO) test --locked --package harmonic-tools --test children -- --ignored
 	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \
 		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
 

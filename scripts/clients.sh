@@ -14,6 +14,7 @@ OLLAMA=0.33.0
 GO=1.27.3 # where the system has none, or one too old for Ollama
 PYTHON=crates/harmonic/tests/clients/requirements.txt
 NODE=crates/harmonic/tests/clients/node
+SERVERS=crates/tools/tests/children/real # MCP servers
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -44,6 +45,21 @@ if ! installed node "$(cat "$NODE/package-lock.json")"; then
     cp "$NODE/package.json" "$NODE/package-lock.json" "$place/node"
     npm ci --prefix "$place/node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     stamp node "$(cat "$NODE/package-lock.json")"
+fi
+
+if ! installed mcp-python "$(cat "$SERVERS/requirements.txt")"; then
+    [ -x "$place/mcp-python/bin/python" ] || python3 -m venv "$place/mcp-python"
+    "$place/mcp-python/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
+        -r "$SERVERS/requirements.txt"
+    "$place/mcp-python/bin/python" -m pip check >&2
+    stamp mcp-python "$(cat "$SERVERS/requirements.txt")"
+fi
+
+if ! installed mcp-node "$(cat "$SERVERS/node/package-lock.json")"; then
+    mkdir -p "$place/mcp-node"
+    cp "$SERVERS/node/package.json" "$SERVERS/node/package-lock.json" "$place/mcp-node"
+    npm ci --prefix "$place/mcp-node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    stamp mcp-node "$(cat "$SERVERS/node/package-lock.json")"
 fi
 
 # Since 1.21 Go reads which version a module needs, and Ollama needs a newer one than many systems

@@ -18,7 +18,7 @@ use crate::output::quoted;
 const NAMED_PROBLEMS: usize = 5;
 
 /// Maximum number of steps back in one match of an expression.
-const BACKTRACKING: usize = 100_000;
+const BACKTRACKING: usize = 10_000;
 
 /// Maximum size of a compiled expression, in bytes.
 const COMPILED_EXPRESSION: usize = 1 << 20;

@@ -138,7 +138,8 @@ fn endpoint(
         None => fields.has("url"),
     };
     let expand = |field: &str, value: String| {
-        variables::expand(&value, variables).map_err(|problem| format!("field `{field}`: {problem}"))
+        variables::expand(&value, variables)
+            .map_err(|problem| format!("field `{field}`: {problem}"))
     };
     let expand_map = |field: &str, map: Vec<(String, String)>| {
         let pairs = map.into_iter().map(|(key, value)| {

@@ -53,7 +53,10 @@ pub enum ToolError {
         reason: String,
     },
     /// A call took longer than allowed.
-    #[error("`{tool}` did not answer within {}: raise its time limit or ask it for less", seconds(*.limit))]
+    #[error(
+        "`{tool}` did not answer within {} s: raise its time limit or ask it for less",
+        .limit.as_secs_f64()
+    )]
     TimedOut {
         /// Name of the tool.
         tool: String,
@@ -92,7 +95,10 @@ impl ToolError {
     pub fn outcome_unknown(&self) -> bool {
         matches!(
             self,
-            Self::Lost { .. } | Self::TimedOut { .. } | Self::Cancelled { .. } | Self::Failed { .. }
+            Self::Lost { .. }
+                | Self::TimedOut { .. }
+                | Self::Cancelled { .. }
+                | Self::Failed { .. }
         )
     }
 
@@ -103,8 +109,4 @@ impl ToolError {
             Self::UnknownTool { .. } | Self::InvalidArguments { .. } | Self::Refused { .. }
         )
     }
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{} s", time.as_secs_f64())
 }

@@ -116,7 +116,8 @@ pub(crate) fn end_with(parent: u32) -> io::Result<()> {
             return Err(io::Error::other("the program that started this one has ended"));
         }
     }
-    let _only_there = parent;
+    #[cfg(not(target_os = "linux"))]
+    let _ = parent;
     Ok(())
 }
 

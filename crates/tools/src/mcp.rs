@@ -108,7 +108,10 @@ impl McpServer {
         let mut handle = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(cancelled()),
-            handle = sending => handle.map_err(|error| self.failure(&connection, error))?,
+            handle = sending => match handle {
+                Ok(handle) => handle,
+                Err(error) => return Err(self.failure(&connection, error).await),
+            },
             () = tokio::time::sleep_until(deadline) => return Err(timed_out()),
         };
         let (reason, error) = tokio::select! {
@@ -123,7 +126,7 @@ impl McpServer {
                     Ok(_) => Err(self.lost(
                         "it answered a call with something else than its result".to_owned(),
                     )),
-                    Err(error) => Err(self.failure(&connection, error)),
+                    Err(error) => Err(self.failure(&connection, error).await),
                 };
             }
             () = tokio::time::sleep_until(deadline) => ("time limit", timed_out()),
@@ -163,13 +166,13 @@ impl McpServer {
         Ok(connection)
     }
 
-    fn failure(&self, connection: &Connection, error: ServiceError) -> ToolError {
+    async fn failure(&self, connection: &Connection, error: ServiceError) -> ToolError {
         match error {
             ServiceError::McpError(error) => ToolError::Refused {
                 server: self.config.name.clone(),
                 reason: quoted(&error.message),
             },
-            ServiceError::TransportClosed => self.lost(connection.explain("it ended")),
+            ServiceError::TransportClosed => self.lost(connection.explain_closed().await),
             other => self.lost(connection.explain(&quoted(&other.to_string()))),
         }
     }

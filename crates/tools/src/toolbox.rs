@@ -126,11 +126,11 @@ impl ToolBox {
     ) -> Result<Vec<ToolSpec>, ToolError> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for name in chosen {
-            let before = names.len();
             match name.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
                 Some(prefix) => {
                     let known = self.tools.keys().map(String::as_str);
-                    let of_server: Vec<&str> = known.filter(|known| known.starts_with(prefix)).collect();
+                    let of_server: Vec<&str> =
+                        known.filter(|known| known.starts_with(prefix)).collect();
                     if of_server.is_empty() {
                         return Err(self.unknown(name));
                     }
@@ -142,7 +142,6 @@ impl ToolBox {
                     names.insert(known);
                 }
             }
-            debug_assert!(names.len() >= before);
         }
         if names.len() > MAX_SHOWN {
             return Err(ToolError::TooManyTools { count: names.len() });
@@ -163,10 +162,10 @@ impl ToolBox {
         cancel: &CancellationToken,
     ) -> Result<ToolOutput, ToolError> {
         let entry = self.tools.get(name).ok_or_else(|| self.unknown(name))?;
-        entry.schema.check(&arguments).map_err(|problems| ToolError::InvalidArguments {
-            tool: name.to_owned(),
-            problems,
-        })?;
+        entry
+            .schema
+            .check(&arguments)
+            .map_err(|problems| ToolError::InvalidArguments { tool: name.to_owned(), problems })?;
         match &entry.source {
             Source::Server { server, tool } => {
                 server.call((tool, name), arguments, limits, cancel).await

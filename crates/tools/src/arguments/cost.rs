@@ -59,7 +59,8 @@ impl<'a> Bound<'a> {
         }
         self.known.insert(key, None);
         let is_root = std::ptr::eq(part, self.root);
-        if !is_root && ["$id", "id"].iter().any(|id| keywords.get(*id).is_some_and(Value::is_string))
+        if !is_root
+            && ["$id", "id"].iter().any(|id| keywords.get(*id).is_some_and(Value::is_string))
         {
             return Err("has a part with an `$id`, which is not supported: remove it".to_owned());
         }
@@ -69,7 +70,11 @@ impl<'a> Bound<'a> {
         Ok(steps)
     }
 
-    fn of_keywords(&mut self, keywords: &'a Map<String, Value>, depth: usize) -> Result<u64, String> {
+    fn of_keywords(
+        &mut self,
+        keywords: &'a Map<String, Value>,
+        depth: usize,
+    ) -> Result<u64, String> {
         let mut in_place: u64 = 0;
         for keyword in IN_PLACE {
             match keywords.get(keyword) {
@@ -121,11 +126,13 @@ impl<'a> Bound<'a> {
     }
 
     fn resolve(&self, reference: &str) -> Result<&'a Value, String> {
-        let pointer = reference.strip_prefix('#').filter(|rest| {
-            rest.is_empty() || rest.starts_with('/')
-        });
+        let pointer =
+            reference.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'));
         let unknown = || {
-            format!("refers to `{}`: expected a part of itself, such as `#/$defs/NAME`", crate::output::quoted(reference))
+            format!(
+                "refers to `{}`: expected a part of itself, such as `#/$defs/NAME`",
+                crate::output::quoted(reference)
+            )
         };
         self.root.pointer(pointer.ok_or_else(unknown)?).ok_or_else(unknown)
     }

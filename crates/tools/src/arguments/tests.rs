@@ -21,7 +21,9 @@ fn a_model_learns_what_is_wrong_and_where() {
     });
     assert_eq!(check(&schema, json!({"path": "a", "at": [1]})), Ok(()));
     let found = check(&schema, json!({"at": [1, "secret"], "b": 2})).expect_err("three problems");
-    for part in ["at /at/1: value is not of type \"integer\"", "\"path\" is a required property", "'b'"] {
+    for part in
+        ["at /at/1: value is not of type \"integer\"", "\"path\" is a required property", "'b'"]
+    {
         assert!(found.contains(part), "{found}");
     }
     assert!(!found.contains("secret"), "{found}");

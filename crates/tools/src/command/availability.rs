@@ -12,10 +12,10 @@ pub struct Lacking(String);
 pub fn confinement() -> Result<(), Lacking> {
     #[cfg(target_os = "linux")]
     {
-        super::confinement::landlock_level().map_err(Lacking)?;
+        super::confinement::require_landlock().map_err(Lacking)?;
         let actions = std::fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail");
-        let has_filters = actions
-            .is_ok_and(|actions| actions.split_whitespace().any(|action| action == "errno"));
+        let has_filters =
+            actions.is_ok_and(|actions| actions.split_whitespace().any(|action| action == "errno"));
         if !has_filters {
             return Err(Lacking(
                 "the kernel has no seccomp filters: use one with CONFIG_SECCOMP_FILTER".to_owned(),

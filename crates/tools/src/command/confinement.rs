@@ -23,8 +23,8 @@ use crate::helper::{Program, end_with};
 /// Least version of Landlock: with it, files outside cannot be truncated either.
 const LEAST: ABI = ABI::V3;
 
-/// Version of Landlock that keeps signals within the command.
-const SIGNALS: ABI = ABI::V6;
+/// Version of Landlock up to which all that the kernel has is used.
+const MOST: ABI = ABI::V6;
 
 /// What every command may read and execute: programs and libraries.
 const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
@@ -67,39 +67,38 @@ const OPEN_FILES: u64 = 256;
 /// Priority below that of the engine, which shares the machine.
 const NICENESS: i32 = 5;
 
-/// The version of Landlock that the kernel has.
+/// Checks that the kernel has the least version of Landlock.
 ///
 /// # Errors
 /// What is lacking, and the remedy.
-pub(super) fn landlock_level() -> Result<ABI, String> {
-    let found = ABI::new_current();
-    if found == ABI::Unsupported {
-        return Err("the kernel has no Landlock: use Linux 6.2 or later, with `landlock` among \
-                    its security modules (lsm=)"
-            .to_owned());
-    }
-    if found < LEAST {
-        return Err("the kernel's Landlock is too old, version 3 is needed: use Linux 6.2 or \
-                    later"
-            .to_owned());
-    }
-    Ok(found)
+pub(super) fn require_landlock() -> Result<(), String> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let created = ruleset.handle_access(AccessFs::from_all(LEAST)).and_then(Ruleset::create);
+    created.map(|_| ()).map_err(|_| {
+        "the kernel lacks Landlock, or has one before its version 3: use Linux 6.2 or later, with \
+         `landlock` among its security modules (lsm=)"
+            .to_owned()
+    })
+}
+
+/// Whether the kernel's Landlock keeps signals within a command.
+fn keeps_signals() -> bool {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    ruleset.scope(Scope::Signal).and_then(Ruleset::create).is_ok()
 }
 
 /// Confines this process and becomes the command of `spec`. Standard input is a channel to the
 /// supervisor: it is closed by success, and gets the error otherwise.
 pub(crate) fn become_confined(spec: &Spec) -> io::Error {
-    let error = match take_channel() {
-        Ok(mut channel) => {
-            let error = match confine(spec) {
-                Ok(()) => shell(spec).execute(),
-                Err(error) => error,
-            };
-            let _unread = write!(channel, "{error}");
-            error
-        }
+    let mut channel = match take_channel() {
+        Ok(channel) => channel,
+        Err(error) => return error,
+    };
+    let error = match confine(spec) {
+        Ok(()) => shell(spec).execute(),
         Err(error) => error,
     };
+    let _unread = write!(channel, "{error}");
     error
 }
 
@@ -121,9 +120,8 @@ fn shell(spec: &Spec) -> Program {
 
 fn confine(spec: &Spec) -> io::Result<()> {
     end_with(spec.parent)?;
-    let limit = |resource, most| {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })
-    };
+    let limit =
+        |resource, most| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
     // Of memory that is written, not of addresses: programs reserve far more of those than they use.
     limit(Resource::Data, spec.limits.memory_bytes)?;
     limit(Resource::Fsize, spec.limits.file_bytes)?;
@@ -132,9 +130,10 @@ fn confine(spec: &Spec) -> io::Result<()> {
     // If refused, it stays normal.
     let _refused = nice(NICENESS);
     std::env::set_current_dir(&spec.workspace)?;
-    let level = landlock_level().map_err(io::Error::other)?;
+    require_landlock().map_err(io::Error::other)?;
+    let filters = Filters::new(!keeps_signals())?;
     restrict_files(spec)?;
-    Filters::new(level < SIGNALS)?.apply()
+    filters.apply()
 }
 
 fn restrict_files(spec: &Spec) -> io::Result<()> {
@@ -144,17 +143,17 @@ fn restrict_files(spec: &Spec) -> io::Result<()> {
         .handle_access(AccessFs::from_all(LEAST))
         .map_err(other)?
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(SIGNALS))
+        .handle_access(AccessFs::from_all(MOST))
         .map_err(other)?
-        .handle_access(AccessNet::from_all(SIGNALS))
+        .handle_access(AccessNet::from_all(MOST))
         .map_err(other)?
-        .scope(Scope::from_all(SIGNALS))
+        .scope(Scope::from_all(MOST))
         .map_err(other)?
         .create()
         .map_err(other)?;
-    let read = AccessFs::from_read(SIGNALS);
+    let read = AccessFs::from_read(MOST);
     let devices = AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev;
-    let change = AccessFs::from_all(SIGNALS) & !devices;
+    let change = AccessFs::from_all(MOST) & !devices;
     let mut rules = created;
     for path in SYSTEM.into_iter().chain(SETTINGS) {
         rules = allow_if_there(rules, Path::new(path), read)?;
@@ -191,9 +190,10 @@ fn allow(
     path: &Path,
     access: BitFlags<AccessFs>,
 ) -> io::Result<RulesetCreated> {
-    let fault = |error: String| io::Error::other(format!("cannot allow {}: {error}", path.display()));
+    let fault =
+        |error: String| io::Error::other(format!("cannot allow {}: {error}", path.display()));
     let opened = PathFd::new(path).map_err(|error| fault(error.to_string()))?;
     // A file has no use for the rights of folders.
-    let access = if path.is_dir() { access } else { access & AccessFs::from_file(SIGNALS) };
+    let access = if path.is_dir() { access } else { access & AccessFs::from_file(MOST) };
     rules.add_rule(PathBeneath::new(opened, access)).map_err(|error| fault(error.to_string()))
 }

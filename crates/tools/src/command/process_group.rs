@@ -46,10 +46,11 @@ pub(super) fn group_use(leader: Pid) -> GroupUse {
 pub(super) fn proportional_bytes(leader: Pid) -> u64 {
     let page = page_size() as u64;
     let of_each = members(leader).map(|(id, pages)| {
-        let kilobytes = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok().and_then(|text| {
-            let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-            line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
-        });
+        let kilobytes =
+            fs::read_to_string(format!("/proc/{id}/smaps_rollup")).ok().and_then(|text| {
+                let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+                line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
+            });
         kilobytes.map_or(pages * page, |kilobytes| kilobytes << 10)
     });
     of_each.sum()

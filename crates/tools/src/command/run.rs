@@ -78,8 +78,7 @@ impl Commands {
         limits: CallLimits,
         cancel: &CancellationToken,
     ) -> Result<ToolOutput, ToolError> {
-        let failed =
-            |reason: String| ToolError::Failed { tool: TOOL.to_owned(), reason };
+        let failed = |reason: String| ToolError::Failed { tool: TOOL.to_owned(), reason };
         let Arguments { command } = serde_json::from_value(Value::Object(arguments))
             .map_err(|error| failed(error.to_string()))?;
         let scratch = tempfile::Builder::new()
@@ -216,7 +215,12 @@ mod linux {
                 Ok(Verdict::Disk) => "stopped because the disk is nearly full".to_owned(),
                 Ok(Verdict::CallEnded) => "stopped".to_owned(),
                 Ok(Verdict::NotStarted(reason)) => return Err(io::Error::other(reason)),
-                Err(_) => return Err(io::Error::other(format!("its supervisor failed: {}", ends.into_output(None).text))),
+                Err(_) => {
+                    return Err(io::Error::other(format!(
+                        "its supervisor failed: {}",
+                        ends.into_output(None).text
+                    )));
+                }
             },
         };
         Ok(Ok(ends.into_output(Some(&note))))

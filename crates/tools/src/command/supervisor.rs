@@ -142,8 +142,7 @@ fn end(mut child: Child, leader: Pid, watched: Option<Verdict>) -> Verdict {
 }
 
 fn by_itself(status: ExitStatus) -> Verdict {
-    status.code().map_or_else(
-        || Verdict::Signalled(status.signal().unwrap_or_default()),
-        Verdict::Exited,
-    )
+    status
+        .code()
+        .map_or_else(|| Verdict::Signalled(status.signal().unwrap_or_default()), Verdict::Exited)
 }

@@ -157,13 +157,13 @@ impl Filters {
         if keep_signals {
             refused.extend(SIGNALS.iter().map(|call| (*call, Vec::new())));
             // A thread's own runtime sends itself this one, which does nothing to others.
-            let other = when(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, signal(libc::SIGURG))?;
+            let other = when(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, bits(libc::SIGURG))?;
             refused.insert(libc::SYS_tgkill, vec![other]);
         }
         // A datagram socket of a pair could send to any address.
-        let stream = signal(libc::SOCK_STREAM);
+        let stream = bits(libc::SOCK_STREAM);
         let datagrams = [0, libc::SOCK_DGRAM, libc::SOCK_RAW, libc::SOCK_SEQPACKET];
-        let pairs = datagrams.into_iter().map(signal).filter(|kind| *kind != stream);
+        let pairs = datagrams.into_iter().map(bits).filter(|kind| *kind != stream);
         let pairs = pairs.map(|kind| {
             when(1, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(SOCKET_TYPE), kind)
         });
@@ -194,7 +194,7 @@ impl Filters {
     }
 }
 
-fn signal(number: i32) -> u64 {
+fn bits(number: i32) -> u64 {
     u64::from(number.unsigned_abs())
 }
 

@@ -6,10 +6,7 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// If a variable has no value, or its form is another.
-pub(super) fn expand(
-    value: &str,
-    variables: &BTreeMap<String, String>,
-) -> Result<String, String> {
+pub(super) fn expand(value: &str, variables: &BTreeMap<String, String>) -> Result<String, String> {
     let mut expanded = String::new();
     let mut rest = value;
     while let Some((before, after)) = rest.split_once("${") {

@@ -18,11 +18,15 @@ use crate::helper::{Helper, Program, Task};
 /// Variables that a server gets beside those of its configuration, as with the protocol's own
 /// libraries, and those of the language and of temporary files.
 const INHERITED: [&str; 11] = [
-    "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER",
+    "HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ",
+    "USER",
 ];
 
 /// Time in which a server may end by itself after its input has ended.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The same where its output has ended, and the process with it, or it is at fault.
+const SHORT_GRACE: Duration = Duration::from_millis(300);
 
 /// The environment of a server: `configured`, and what it may have of the caller's.
 pub(super) fn environment(
@@ -38,7 +42,7 @@ pub(super) fn environment(
 pub(super) struct ServerProcess {
     /// Not reaped before its group is killed, so that the group's number is not another's.
     child: Option<Child>,
-    _stderr: JoinSet<()>,
+    stderr_reader: JoinSet<()>,
 }
 
 impl ServerProcess {
@@ -56,36 +60,40 @@ impl ServerProcess {
             .stderr(Stdio::piped())
             .spawn()?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let mut process = Self { child: Some(child), _stderr: JoinSet::new() };
+        let mut process = Self { child: Some(child), stderr_reader: JoinSet::new() };
         let (Some(mut stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(io::Error::other("its standard streams are missing"));
         };
-        process._stderr.spawn(listen(stderr, diagnosis));
+        process.stderr_reader.spawn(listen(stderr, diagnosis));
         stdin.write_all(&task).await?;
         Ok((process, stdin, stdout))
     }
 
     /// Waits a short time for the process to end by itself, then kills its group.
     pub(super) async fn end(mut self) {
-        if let Some(child) = &mut self.child {
-            // Watches without reaping: the group is still to be killed.
-            let watch = async {
-                while child.id().is_some_and(|id| !has_ended(id)) {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            };
-            let _late = tokio::time::timeout(GRACE, watch).await;
-        }
+        self.watch(GRACE).await;
     }
 
-    /// How it ended, if it ended by itself.
+    /// How it ended, if it ended by itself within a short time; its group is killed.
     pub(super) async fn exit(&mut self) -> Option<String> {
+        let by_itself = self.watch(SHORT_GRACE).await;
         let child = self.child.as_mut()?;
-        let by_itself = child.id().is_some_and(has_ended);
         kill_group(child);
         let status = tokio::time::timeout(GRACE, child.wait()).await.ok()?.ok()?;
         self.child = None;
         by_itself.then(|| status.to_string())
+    }
+
+    /// Whether the process ends by itself within `time`. It is not reaped: its group is still to be
+    /// killed.
+    async fn watch(&self, time: Duration) -> bool {
+        let Some(child) = &self.child else { return true };
+        let ended = async {
+            while child.id().is_some_and(|id| !has_ended(id)) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(time, ended).await.is_ok()
     }
 }
 
@@ -124,6 +132,7 @@ fn has_ended(id: u32) -> bool {
 async fn listen(mut stderr: ChildStderr, diagnosis: Arc<Diagnosis>) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(read @ 1..) = stderr.read(&mut buffer).await {
-        diagnosis.note_stderr(&buffer[..read]);
+        diagnosis.notestderr_reader(&buffer[..read]);
     }
+    diagnosis.note_end_ofstderr_reader();
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use reqwest::header::{HeaderName, HeaderValue};
-use rmcp::model::{ClientCapabilities, ClientInfo, Implementation};
+use rmcp::model::{ClientCapabilities, ClientConfig, Implementation};
 use rmcp::service::{ClientInitializeError, Peer, RunningService, serve_client};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
@@ -26,9 +26,9 @@ use crate::output::quoted;
 struct Client;
 
 impl ClientHandler for Client {
-    fn get_info(&self) -> ClientInfo {
+    fn get_info(&self) -> ClientConfig {
         let name = Implementation::new("harmonic", env!("CARGO_PKG_VERSION"));
-        ClientInfo::new(ClientCapabilities::default(), name)
+        ClientConfig::new(ClientCapabilities::default(), name)
     }
 }
 
@@ -50,7 +50,12 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Self, String> {
         let diagnosis = Arc::new(Diagnosis::new());
-        let late = || format!("it was not ready within {} s: raise the time for its start, or start it by hand to see what it waits for", settings.time.as_secs_f64());
+        let late = || {
+            format!(
+                "it was not ready within {} s: raise the time for its start, or start it by hand to see what it waits for",
+                settings.time.as_secs_f64()
+            )
+        };
         match &config.endpoint {
             Endpoint::Stdio { command, args, env, cwd } => {
                 let program = Program {
@@ -105,6 +110,14 @@ impl Connection {
         self.diagnosis.explain(reason)
     }
 
+    /// The same for a connection that the server has closed.
+    pub(super) async fn explain_closed(&self) -> String {
+        if self.process.is_some() {
+            self.diagnosis.last_words().await;
+        }
+        self.diagnosis.explain("it ended")
+    }
+
     /// The same for a connection that is given up: with its process's end.
     pub(super) async fn explain_end(&mut self, reason: &str) -> String {
         match &mut self.process {
@@ -123,8 +136,11 @@ impl Connection {
 
 /// `reason` and the end of `process`, which is killed if it still runs.
 async fn ended(process: &mut ServerProcess, diagnosis: &Diagnosis, reason: &str) -> String {
+    // Killing it ends its output, too, which is then not the fault.
+    let reason = diagnosis.fault_or(reason);
     let exit = process.exit().await;
-    let text = diagnosis.explain(reason);
+    diagnosis.last_words().await;
+    let text = diagnosis.describe(reason);
     exit.map_or(text.clone(), |exit| format!("{text} ({exit})"))
 }
 
@@ -152,7 +168,8 @@ fn parsed(
     let mut parsed = HashMap::new();
     for (name, value) in headers {
         let invalid = |what: &str| format!("invalid header `{}`: {what}", quoted(name));
-        let header: HeaderName = name.parse().map_err(|_| invalid("expected letters and dashes"))?;
+        let header: HeaderName =
+            name.parse().map_err(|_| invalid("expected letters and dashes"))?;
         if RESERVED.contains(&header.as_str()) {
             return Err(invalid("the protocol sets it: remove it from `headers`"));
         }

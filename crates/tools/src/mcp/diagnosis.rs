@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rmcp::model::RequestId;
+use tokio::sync::watch;
 
 use crate::output::{Tail, quoted};
 
@@ -13,10 +15,15 @@ const KEPT_STDERR: usize = 4 << 10;
 /// Answers whose cut bytes are remembered until they are read.
 const REMEMBERED: usize = 256;
 
+/// Time in which the last words of a server that ended must have been read.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Notes on one connection, shared by its reader and its callers.
 #[derive(Debug)]
 pub(super) struct Diagnosis {
     notes: Mutex<Notes>,
+    /// Whether standard error has ended.
+    silent: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -35,7 +42,7 @@ impl Diagnosis {
             stderr: Tail::new(KEPT_STDERR),
             cut: HashMap::new(),
         };
-        Self { notes: Mutex::new(notes) }
+        Self { notes: Mutex::new(notes), silent: watch::Sender::new(false) }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -62,6 +69,16 @@ impl Diagnosis {
         self.notes().stderr.push(bytes);
     }
 
+    pub(super) fn note_end_of_stderr(&self) {
+        self.silent.send_replace(true);
+    }
+
+    /// Waits a short time until the last words of a server that ended have been read.
+    pub(super) async fn last_words(&self) {
+        let mut silent = self.silent.subscribe();
+        let _late = tokio::time::timeout(LAST_WORDS, silent.wait_for(|silent| *silent)).await;
+    }
+
     pub(super) fn note_cut(&self, answer: RequestId, bytes: u64) {
         let mut notes = self.notes();
         // An answer that nobody waits for is never read.
@@ -75,10 +92,14 @@ impl Diagnosis {
         self.notes().cut.remove(request).unwrap_or(0)
     }
 
-    /// `reason`, or the fault that led to it, with what the server said of itself.
-    pub(super) fn explain(&self, reason: &str) -> String {
+    /// The fault that the connection had, or `reason`.
+    pub(super) fn fault_or(&self, reason: &str) -> String {
+        self.notes().fault.clone().unwrap_or_else(|| reason.to_owned())
+    }
+
+    /// `text`, with what the server said of itself.
+    pub(super) fn describe(&self, mut text: String) -> String {
         let notes = self.notes();
-        let mut text = notes.fault.clone().unwrap_or_else(|| reason.to_owned());
         if let Some(line) = &notes.unreadable {
             text.push_str(&format!("; it wrote `{line}`, which is not a message of MCP"));
         }
@@ -88,5 +109,10 @@ impl Diagnosis {
             text.push_str(&format!("; its last words: `{}`", quoted(last)));
         }
         text
+    }
+
+    /// The fault that the connection had, or `reason`, with what the server said of itself.
+    pub(super) fn explain(&self, reason: &str) -> String {
+        self.describe(self.fault_or(reason))
     }
 }

@@ -1,7 +1,8 @@
 //! HTTP for rmcp's transport, with answers bounded while they are read.
 //!
-//! rmcp's own client reads a JSON answer however long it is. A stream for messages that no call
-//! asked for is not opened: nothing is done with them.
+//! rmcp's own client refuses an answer that is too long; this one shortens its texts while they
+//! arrive, so that its beginning is there. A stream for messages that no call asked for is not
+//! opened: nothing is done with them.
 
 use std::collections::HashMap;
 use std::sync::Arc;

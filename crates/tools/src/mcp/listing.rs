@@ -44,7 +44,9 @@ pub(super) async fn tools(peer: &Peer<RoleClient>) -> Result<Vec<ListedTool>, St
         };
         listed.extend(page.tools.into_iter().map(described));
         if listed.len() > SERVER_TOOLS {
-            return Err(format!("it has more than {SERVER_TOOLS} tools: configure it to offer fewer"));
+            return Err(format!(
+                "it has more than {SERVER_TOOLS} tools: configure it to offer fewer"
+            ));
         }
         let Some(cursor) = page.next_cursor.filter(|cursor| !cursor.is_empty()) else {
             return Ok(listed);

@@ -85,7 +85,12 @@ mod tests {
     fn a_structured_result_is_text_where_there_is_no_other() {
         let only = result(json!({"structuredContent": {"a": 1}}));
         assert_eq!(output(only, 1000, 0).text, r#"{"a":1}"#);
-        let both = result(json!({"content": [{"type": "text", "text": "one"}], "structuredContent": {"a": 1}}));
-        assert_eq!(output(both, 2, 0), ToolOutput { text: "on".into(), is_error: false, bytes_cut: 1 });
+        let both = result(
+            json!({"content": [{"type": "text", "text": "one"}], "structuredContent": {"a": 1}}),
+        );
+        assert_eq!(
+            output(both, 2, 0),
+            ToolOutput { text: "on".into(), is_error: false, bytes_cut: 1 }
+        );
     }
 }

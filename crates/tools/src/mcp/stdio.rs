@@ -1,8 +1,8 @@
 //! Transport over a child's standard input and output, one message a line.
 //!
-//! rmcp's own reads a line however long it is. This one shortens long texts while they arrive, ends
-//! the connection at a message that is still too large, and does not wait forever for a server that
-//! writes something else.
+//! rmcp's own drops a line that is too long, and the call that waits for it learns nothing. This one
+//! shortens long texts while they arrive, ends the connection at a message that is still too large,
+//! and does not wait forever for a server that writes something else.
 
 use std::io;
 use std::sync::Arc;

@@ -37,7 +37,11 @@ impl Folder {
 
     /// The regular file at `path`, open for reading, and its size.
     pub(super) fn file(&self, path: &str) -> Result<(File, u64), String> {
-        open_file(&self.dir, relative(path)?.as_os_str(), path)
+        let relative = relative(path)?;
+        if relative.as_os_str().is_empty() {
+            return Err("`.` is the workspace itself: name a file".to_owned());
+        }
+        open_file(&self.dir, relative.as_os_str(), path)
     }
 
     /// The folder that `path` lies in, made where `make` says so, and the last part of `path`.

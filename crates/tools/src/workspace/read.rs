@@ -36,7 +36,10 @@ pub(super) fn read(
     let room = context.bytes.saturating_sub(NOTE_BYTES).max(4);
     let length = length.unwrap_or(room).min(room);
     if *offset > size {
-        return Err(format!("offset {offset} is beyond the end of `{}`: it has {size} bytes", quoted(path)));
+        return Err(format!(
+            "offset {offset} is beyond the end of `{}`: it has {size} bytes",
+            quoted(path)
+        ));
     }
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(*offset)).map_err(|error| failure(path, &error))?;
@@ -44,7 +47,10 @@ pub(super) fn read(
     read.map_err(|error| failure(path, &error))?;
 
     let (skipped, text) = text(&bytes, *offset > 0).ok_or_else(|| {
-        format!("`{}` is binary or not UTF-8, {size} bytes: it cannot be read as text", quoted(path))
+        format!(
+            "`{}` is binary or not UTF-8, {size} bytes: it cannot be read as text",
+            quoted(path)
+        )
     })?;
     let from = offset + skipped as u64;
     let to = from + text.len() as u64;
@@ -60,7 +66,8 @@ pub(super) fn read(
 /// beginning; `None` where it is none.
 fn text(bytes: &[u8], may_begin_within: bool) -> Option<(usize, &str)> {
     let continues = |byte: &&u8| **byte & 0xC0 == 0x80;
-    let skipped = if may_begin_within { bytes.iter().take(3).take_while(continues).count() } else { 0 };
+    let skipped =
+        if may_begin_within { bytes.iter().take(3).take_while(continues).count() } else { 0 };
     let bytes = &bytes[skipped..];
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -137,9 +137,12 @@ impl Found {
             }
             let Some(at) = expression.find(line) else { continue };
             let line = passage(line, at.start());
-            if self.shown == SHOWN || self.lines.len() + entry.path.len() + line.len() + 150 > context.bytes
+            if self.shown == SHOWN
+                || self.lines.len() + entry.path.len() + line.len() + 150 > context.bytes
             {
-                return ControlFlow::Break("there is more: search for less, or name a folder".into());
+                return ControlFlow::Break(
+                    "there is more: search for less, or name a folder".into(),
+                );
             }
             self.shown += 1;
             let written = writeln!(self.lines, "{}:{number}: {line}", entry.path);

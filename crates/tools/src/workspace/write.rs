@@ -113,12 +113,7 @@ fn put(dir: &Dir, name: &Path, path: &str, content: &str) -> Result<bool, String
 }
 
 /// Writes the new file beside the old one, on the disk and not only in memory.
-fn stage(
-    dir: &Dir,
-    name: &str,
-    content: &str,
-    permissions: Option<Permissions>,
-) -> io::Result<()> {
+fn stage(dir: &Dir, name: &str, content: &str, permissions: Option<Permissions>) -> io::Result<()> {
     let mut file = dir.open_with(name, OpenOptions::new().write(true).create_new(true))?;
     if let Some(permissions) = permissions {
         file.set_permissions(permissions)?;

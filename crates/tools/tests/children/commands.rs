@@ -49,7 +49,8 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let place = Self { workspace: tempfile::tempdir().unwrap(), outside: tempfile::tempdir().unwrap() };
+        let place =
+            Self { workspace: tempfile::tempdir().unwrap(), outside: tempfile::tempdir().unwrap() };
         fs::write(place.outside.path().join("secret"), "SECRET").unwrap();
         place
     }
@@ -59,7 +60,12 @@ impl Place {
         with_commands(self.workspace.path(), policy)
     }
 
-    fn run_with(&self, command: &str, limits: CommandLimits, call_limits: CallLimits) -> ToolOutput {
+    fn run_with(
+        &self,
+        command: &str,
+        limits: CommandLimits,
+        call_limits: CallLimits,
+    ) -> ToolOutput {
         runtime().block_on(async {
             let tools = ToolBox::open(self.config(limits)).await.unwrap();
             call(&tools, "workspace.run", json!({"command": command}), call_limits).await.unwrap()
@@ -86,7 +92,9 @@ fn own(arguments: &str) -> String {
 /// Waits for a file that a command writes, and returns the number in it.
 async fn number_in(file: PathBuf) -> u32 {
     loop {
-        if let Some(number) = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()) {
+        if let Some(number) =
+            fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok())
+        {
             return number;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -222,7 +230,11 @@ fn what_a_command_leaves_running_ends_with_it() {
 
 fn a_command_ends_with_its_time() {
     let place = Place::new();
-    let output = place.run_with("echo $$; trap '' TERM INT; sleep 1000; echo no", CommandLimits::default(), SHORT);
+    let output = place.run_with(
+        "echo $$; trap '' TERM INT; sleep 1000; echo no",
+        CommandLimits::default(),
+        SHORT,
+    );
     assert!(output.text.ends_with("[stopped at its time limit of 0.5 s]"), "{}", output.text);
     assert!(output.is_error);
     let id: u32 = output.text.lines().next().unwrap().parse().unwrap();
@@ -235,7 +247,10 @@ fn a_cancelled_command_ends_at_once() {
     runtime().block_on(async {
         let tools = ToolBox::open(place.config(CommandLimits::default())).await.unwrap();
         let cancel = CancellationToken::new();
-        let arguments: Map<_, _> = [("command".to_owned(), "echo $$ > t; mv t started; sleep 1000".into())].into_iter().collect();
+        let arguments: Map<_, _> =
+            [("command".to_owned(), "echo $$ > t; mv t started; sleep 1000".into())]
+                .into_iter()
+                .collect();
         let running = tools.call("workspace.run", arguments, PATIENT, &cancel);
         let stop = async {
             let id = number_in(started).await;

@@ -79,7 +79,8 @@ fn what_is_no_server_is_named() {
             let text = refused(config(path, &[]).await).await;
             assert!(text.contains(expected), "{text}");
         }
-        let nobody = Endpoint::Http { url: "http://127.0.0.1:1/mcp".into(), headers: BTreeMap::new() };
+        let nobody =
+            Endpoint::Http { url: "http://127.0.0.1:1/mcp".into(), headers: BTreeMap::new() };
         let text = refused(own_process::with_endpoint(nobody)).await;
         assert!(text.contains("refused"), "{text}");
         let hanging = config("/hang", &[]).await;

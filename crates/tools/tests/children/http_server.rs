@@ -52,7 +52,9 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
         "/page" => return writer.plain("200 OK", "text/html", "<html>hello</html>").await,
         "/missing" => return writer.plain("404 Not Found", "text/plain", "no such page").await,
         "/moved" => {
-            return writer.plain("307 Moved\r\nlocation: http://127.0.0.1:1/mcp", "text/plain", "").await;
+            return writer
+                .plain("307 Moved\r\nlocation: http://127.0.0.1:1/mcp", "text/plain", "")
+                .await;
         }
         "/hang" => std::future::pending::<()>().await,
         "/key" if key != "Bearer s3cret" => {
@@ -92,7 +94,8 @@ struct Writer {
 
 impl Writer {
     async fn begin(&mut self, status: &str, kind: &str) -> std::io::Result<()> {
-        let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n");
         self.stream.write_all(head.as_bytes()).await
     }
 

@@ -117,14 +117,15 @@ pub fn own(arguments: &[&str]) -> ExitCode {
         match arguments {
             ["server"] => {
                 let tools = ToolBox::open(one_server("normal")).await.unwrap();
-                let output = call(&tools, "test.process", Value::Object(Default::default()), PATIENT);
+                let output = call(&tools, "test.process", serde_json::json!({}), PATIENT);
                 println!("{}", output.await.unwrap().text);
                 std::future::pending::<()>().await;
             }
             ["command", workspace] => {
                 let config = with_commands(Path::new(workspace), CommandPolicy::default());
                 let tools = ToolBox::open(config).await.unwrap();
-                let command = "echo $$ > started.tmp && mv started.tmp started; sleep 1000 & sleep 1000";
+                let command =
+                    "echo $$ > started.tmp && mv started.tmp started; sleep 1000 & sleep 1000";
                 let arguments = serde_json::json!({"command": command});
                 let running = call(&tools, "workspace.run", arguments, PATIENT);
                 let started = Path::new(workspace).join("started");

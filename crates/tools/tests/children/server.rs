@@ -77,9 +77,8 @@ impl Server {
     }
 
     fn page(&self, cursor: Option<&str>) -> Value {
-        let tool = |name: &str| {
-            json!({"name": name, "inputSchema": {"type": "object", "properties": {}}})
-        };
+        let tool =
+            |name: &str| json!({"name": name, "inputSchema": {"type": "object", "properties": {}}});
         match (self.mode.as_str(), cursor) {
             ("endless-list", _) => {
                 let next = cursor.map_or(0, |cursor| cursor.parse::<u32>().unwrap()) + 1;
@@ -92,7 +91,20 @@ impl Server {
             }
             ("die-in-list", _) => std::process::exit(4),
             (_, None) => {
-                let names = ["hang", "stuck", "die", "huge", "many", "trickle", "env", "nonsense", "wrong", "refuse", "cancelled", "process"];
+                let names = [
+                    "hang",
+                    "stuck",
+                    "die",
+                    "huge",
+                    "many",
+                    "trickle",
+                    "env",
+                    "nonsense",
+                    "wrong",
+                    "refuse",
+                    "cancelled",
+                    "process",
+                ];
                 let tools: Vec<_> = names.map(tool).into();
                 json!({"tools": tools, "nextCursor": "2"})
             }
@@ -118,7 +130,16 @@ impl Server {
                 eprintln!("out of memory");
                 std::process::exit(5);
             }
-            "huge" => result(text("x".repeat(50 << 20))),
+            "huge" => {
+                print!(
+                    "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{{\"content\":[{{\"type\":\"text\",\"text\":\""
+                );
+                let part = "x".repeat(1 << 20);
+                for _ in 0..50 {
+                    print!("{part}");
+                }
+                println!("\"}}]}}}}");
+            }
             "many" => {
                 let block = json!({"type": "text", "text": "x".repeat(500 << 10)});
                 result(json!({"content": vec![block; 100]}));
@@ -148,7 +169,9 @@ impl Server {
                 let child = Command::new("sleep").arg("1000").spawn().expect("a child");
                 result(text(child.id().to_string()));
             }
-            _ => result(json!({"isError": true, "content": [{"type": "text", "text": "no such tool"}]})),
+            _ => result(
+                json!({"isError": true, "content": [{"type": "text", "text": "no such tool"}]}),
+            ),
         }
     }
 }

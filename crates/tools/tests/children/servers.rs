@@ -107,7 +107,7 @@ fn a_program_that_is_missing_is_named() {
     let endpoint = |command: &str, cwd: Option<&str>| Endpoint::Stdio {
         command: command.into(),
         args: Vec::new(),
-        env: Default::default(),
+        env: std::collections::BTreeMap::new(),
         cwd: cwd.map(str::to_owned),
     };
     let text = refused(with_endpoint(endpoint("no-such-program", None)));
@@ -292,7 +292,8 @@ fn a_dropped_box_kills_the_whole_group() {
 fn a_server_ends_with_a_killed_owner() {
     let (mut owner, grandchild) = start_owner(&["server"]);
     let stat = std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap();
-    let server: u32 = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
+    let server: u32 =
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!(is_running(server));
     owner.kill().unwrap();
     owner.wait().unwrap();
