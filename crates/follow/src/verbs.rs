@@ -118,10 +118,12 @@ pub async fn replay(
         printer.json(&replay)?;
     } else {
         let tasks = replay.replayed.tasks.len();
-        printer.text(&match replay.same {
-            true => format!("the replay of {id} is the same: {tasks} tasks and the answer"),
-            false => format!("the replay of {id} differs; --json has both records"),
-        })?;
+        let ended = if replay.same {
+            format!("the replay of {id} is the same: {tasks} tasks and the answer")
+        } else {
+            format!("the replay of {id} differs; --json has both records")
+        };
+        printer.text(&ended)?;
     }
     Ok(replay.same)
 }

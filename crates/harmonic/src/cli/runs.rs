@@ -13,6 +13,7 @@ use harmonic_types::RunBudget;
 use super::running::ServerArgs;
 
 /// Arguments of `run`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("tasks").args(["recipe", "plan", "solo", "team", "auto"]))]
 pub struct Run {

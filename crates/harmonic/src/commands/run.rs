@@ -38,7 +38,8 @@ pub async fn run(
     }
     let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
     let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
-    let starting = TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
+    let starting =
+        TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
     let team = stop.or(starting).await??;
     drop(progress);
     let option = String::new();
