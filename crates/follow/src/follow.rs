@@ -124,7 +124,13 @@ impl Follower<'_> {
 
     fn apply(&mut self, news: &RunNews) -> Result<(), FollowError> {
         let lines = self.stage.lines(&self.view, news);
+        let asked = self.question().map(|approval| approval.id);
         self.view.apply(news);
+        if self.question().map(|approval| approval.id) != asked
+            && let Some(keys) = &mut self.keys
+        {
+            keys.forget();
+        }
         let question = self.prompt();
         self.stage.news(&self.view, news, &lines, question.as_deref())?;
         if self.keys.is_none()

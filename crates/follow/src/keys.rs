@@ -39,6 +39,11 @@ impl Keys {
         Ok(Self { before, keys })
     }
 
+    /// Forgets the keys that were pressed before: none of them answers what is asked now.
+    pub(crate) fn forget(&mut self) {
+        while self.keys.try_recv().is_ok() {}
+    }
+
     /// The next key; never, when there are no more.
     pub(crate) async fn next(&mut self) -> u8 {
         match self.keys.recv().await {

@@ -212,38 +212,7 @@ impl ApiError {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "bodies_full", unavailable)
             }
             Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
-            Self::Rejected(rejection) => match rejection {
-                Rejection::UnknownAgent { .. } => {
-                    (S::NOT_FOUND, F::NotFound, "model_not_found", None)
-                }
-                Rejection::PromptTooLong { .. }
-                | Rejection::PromptBeyond { .. }
-                | Rejection::InputTooLong { .. } => {
-                    (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
-                }
-                Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
-                Rejection::QueueFull { retry_after, .. } => {
-                    (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
-                }
-                Rejection::FormsFull { retry_after, .. } => {
-                    (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
-                }
-                Rejection::FormsFailed { retry_after, .. } => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
-                }
-                Rejection::Draining => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
-                }
-                Rejection::Restarting { retry_after, .. } => (
-                    S::SERVICE_UNAVAILABLE,
-                    F::Unavailable,
-                    "engine_restarting",
-                    Some(*retry_after),
-                ),
-                Rejection::EngineDied { .. } => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
-                }
-            },
+            Self::Rejected(rejection) => of_rejection(rejection),
             Self::FormBroken { .. } => (S::BAD_REQUEST, F::Invalid, "form_too_costly", None),
             Self::EngineFailed { .. } => {
                 (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None)
@@ -325,6 +294,38 @@ impl ApiError {
             code: spec.code,
             param: self.param(),
             message: Cow::Owned(self.to_string()),
+        }
+    }
+}
+
+/// Status, class, code and retry delay of the response to what an engine rejects.
+fn of_rejection(rejection: &Rejection) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
+    use ErrorClass as F;
+    use StatusCode as S;
+    let unavailable = Some(UNAVAILABLE_RETRY);
+    match rejection {
+        Rejection::UnknownAgent { .. } => (S::NOT_FOUND, F::NotFound, "model_not_found", None),
+        Rejection::PromptTooLong { .. }
+        | Rejection::PromptBeyond { .. }
+        | Rejection::InputTooLong { .. } => {
+            (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
+        }
+        Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
+        Rejection::QueueFull { retry_after, .. } => {
+            (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
+        }
+        Rejection::FormsFull { retry_after, .. } => {
+            (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
+        }
+        Rejection::FormsFailed { retry_after, .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
+        }
+        Rejection::Draining => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
+        Rejection::Restarting { retry_after, .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_restarting", Some(*retry_after))
+        }
+        Rejection::EngineDied { .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
         }
     }
 }
