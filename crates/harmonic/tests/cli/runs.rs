@@ -4,6 +4,7 @@ use harmonic_api::runs::{RunApproach, RunMode};
 use harmonic_orchestrator::{AskPolicy, Decision, RunClass};
 use harmonic_types::{RunState, TaskGraph};
 
+use crate::background::Owner;
 use crate::harness::{Ran, User, ran, signal};
 use crate::pseudo_terminal::Dialogue;
 use crate::scripted_runs::{ANSWER, ID, ScriptedServer};
@@ -245,4 +246,38 @@ fn ctrl_c_stops_the_run_and_says_how_to_resume_and_leaves_a_watched_one() {
     assert_eq!(code, Some(0), "{rest}");
     assert!(rest.contains("the run goes on"), "{rest}");
     assert_eq!(server.runs.state(), RunState::Running);
+}
+
+#[test]
+fn a_simulated_team_does_a_run_which_is_then_shown_exported_replayed_and_removed() {
+    let owner = Owner::new();
+    assert_eq!(owner.detach().code, Some(0));
+    let run = |line: &str| owner.0.run(line.split(' '));
+    let ran = run("run colours --recipe split --json --budget time=5m");
+    let record: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(record["state"]["state"], "done", "{ran:?}");
+    assert_eq!(record["origin"], "recipe:split");
+    assert!(ran.err.contains("waits for a slot"), "{ran:?}");
+    let id = record["id"].as_str().unwrap();
+
+    let listed = run("runs list --json").json();
+    assert_eq!(listed["runs"][0]["id"], id);
+    assert_eq!(listed["runs"][0]["tasks_done"], listed["runs"][0]["tasks"]);
+    let shown = run(&format!("runs show {id}"));
+    assert!(shown.out.contains(record["answer"].as_str().unwrap().lines().next().unwrap()));
+    let watched = run(&format!("runs watch {id}"));
+    assert_eq!(watched.code, Some(0), "{watched:?}");
+    assert!(run(&format!("runs export {id} --html")).out.contains("</html>"));
+    let replay = run(&format!("runs replay {id}"));
+    assert_eq!(replay.code, Some(0), "{replay:?}");
+    let solo = run("run colours --solo --detach");
+    assert_eq!(solo.code, Some(0), "{solo:?}");
+    run(&format!("runs watch {}", solo.out.trim()));
+    run(&format!("runs stop {}", solo.out.trim())).refuses(&["status 409"]);
+    for id in [id, solo.out.trim()] {
+        assert_eq!(run(&format!("runs rm {id}")).code, Some(0));
+    }
+    assert_eq!(run("runs list --json").json()["runs"], serde_json::json!([]));
+    run("run coder").refuses(&["`coder` is an agent", "harmonic chat coder"]);
+    run("run x --recipe nosuch").refuses(&["status 400", "recipe"]);
 }
