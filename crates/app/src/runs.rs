@@ -27,7 +27,6 @@ mod updates;
 
 pub use energy::RunEnergy;
 pub use new_run::NewRun;
-pub use replay::Replayed;
 pub use scripted_engine::ScriptedEngine;
 pub use service::{RunService, ServiceLimits};
 pub use team::{RunTeam, TeamMember};

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use harmonic_api::runs::{RunChange, RunReplay};
 use harmonic_gateway::RunsError;
 use harmonic_journal::{Durability, Header, Limits, Store};
 use harmonic_orchestrator::{
@@ -29,35 +30,23 @@ use super::team::{RunTeam, TeamMember};
 use super::tools::RunTools;
 use super::updates::{Heard, Updates};
 
-/// A run and what its replay gave.
-#[derive(Clone, Debug)]
-pub struct Replayed {
-    /// The record of the run, as its journal has it.
-    pub recorded: RunRecord,
-    /// The record of the replay. Its times are its own.
-    pub replayed: RunRecord,
-}
-
-impl Replayed {
-    /// Whether answer, state, and the state and text of every task are the same.
-    pub fn is_same(&self) -> bool {
-        let tasks = |record: &RunRecord| {
-            let tasks = record.tasks.iter();
-            let shown = tasks.map(|task| (task.title.clone(), task.state, task.text.clone()));
-            shown.collect::<Vec<_>>()
-        };
-        let (recorded, replayed) = (&self.recorded, &self.replayed);
-        recorded.answer == replayed.answer
-            && recorded.state == replayed.state
-            && tasks(recorded) == tasks(replayed)
-    }
+/// Whether answer, state, and the state and text of every task are the same.
+fn is_same(recorded: &RunRecord, replayed: &RunRecord) -> bool {
+    let tasks = |record: &RunRecord| {
+        let tasks = record.tasks.iter();
+        let shown = tasks.map(|task| (task.title.clone(), task.state, task.text.clone()));
+        shown.collect::<Vec<_>>()
+    };
+    recorded.answer == replayed.answer
+        && recorded.state == replayed.state
+        && tasks(recorded) == tasks(replayed)
 }
 
 /// Replays a run; `folder` takes the journal of the replay.
 pub(crate) async fn replay(
     journalled: JournalledRun,
     folder: &Path,
-) -> Result<Replayed, RunsError> {
+) -> Result<RunReplay, RunsError> {
     let (script, recorded) = Script::of(&journalled)?;
     let Opened { spec, stack, .. } = &journalled.opened;
     let members = spec.agents.iter().map(|agent| TeamMember {
@@ -107,7 +96,8 @@ pub(crate) async fn replay(
     let again = JournalledRun::of(recovered, |artifact| store.artifact(&id, artifact));
     let again = again.map_err(failed)?;
     let (_, replayed) = Script::of(&again)?;
-    Ok(Replayed { recorded, replayed })
+    let same = is_same(&recorded, &replayed);
+    Ok(RunReplay { schema: RunReplay::SCHEMA.to_owned(), same, recorded, replayed })
 }
 
 /// Answers questions as people did, the others not at all.
@@ -120,7 +110,7 @@ async fn people(
     while let Some(heard) = listener.next().await {
         let Heard::Updates(updates) = heard else { continue };
         for update in updates {
-            let harmonic_api::runs::RunChange::Asked { approval } = &update.change else {
+            let RunChange::Asked { approval } = &update.change else {
                 continue;
             };
             let Some(decision) = decisions.get(&approval.id) else { continue };

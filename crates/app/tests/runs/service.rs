@@ -86,7 +86,7 @@ async fn a_run_of_another_key_does_not_exist() {
             unknown(service.stop(other.clone(), id()).await.unwrap_err());
             unknown(service.resume(other.clone(), id()).await.unwrap_err());
             unknown(service.artifact(other.clone(), id(), 0).await.unwrap_err());
-            unknown(service.replay(&other, &id()).await.unwrap_err());
+            unknown(service.replay(other.clone(), id()).await.unwrap_err());
             unknown(service.remove(other.clone(), id()).await.unwrap_err());
             assert_eq!(service.list(other, 10).await.unwrap(), []);
         }
@@ -133,9 +133,9 @@ async fn a_recorded_run_replays_without_a_model() {
     let run = service.create_run(nobody(), new_run(split())).await.unwrap();
     let record = ended(&service, &nobody(), &run.id).await;
     deployment.drain(std::time::Duration::ZERO).await;
-    let replayed = service.replay(&nobody(), &run.id).await.unwrap();
+    let replayed = service.replay(nobody(), run.id.clone()).await.unwrap();
     assert_eq!(replayed.recorded, record);
-    assert!(replayed.is_same(), "{replayed:#?}");
+    assert!(replayed.same, "{replayed:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

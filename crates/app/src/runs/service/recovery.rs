@@ -1,5 +1,6 @@
 //! What the service does with the runs of an earlier process, and with old ones.
 
+use harmonic_api::runs::RunReplay;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::RunSummary;
 use harmonic_orchestrator::Input;
@@ -11,7 +12,7 @@ use super::stored::StoredRun;
 use super::{Ready, RunService};
 use crate::runs::driver::is_final;
 use crate::runs::entry::{Entry, JournalledRun, ReadError};
-use crate::runs::replay::{Replayed, replay};
+use crate::runs::replay::replay;
 
 impl RunService {
     /// Lets the unfinished runs of an earlier process go on: those that were neither stopped by a
@@ -128,11 +129,16 @@ impl RunService {
     }
 
     /// Runs a recorded run of `owner` again, without a model.
-    ///
-    /// # Errors
-    /// There is no such run, or it cannot be replayed.
-    pub async fn replay(&self, owner: &RunOwner, id: &RunId) -> Result<Replayed, RunsError> {
-        self.stored(owner, id).await?;
+    pub(super) async fn replay_run(
+        &self,
+        owner: &RunOwner,
+        id: &RunId,
+    ) -> Result<RunReplay, RunsError> {
+        if !is_final(&self.stored(owner, id).await?.run.state()) {
+            return Err(RunsError::Conflict {
+                message: format!("run `{id}` has not ended: a run is replayed after its end"),
+            });
+        }
         let (service, run) = (self.clone(), id.clone());
         let journalled = blocking(move || {
             let folder = tempfile::tempdir().map_err(|error| RunsError::Failed {

@@ -142,6 +142,15 @@ impl Runs for RunService {
         replay.boxed()
     }
 
+    fn replay(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
+        let service = self.clone();
+        async move { service.replay_run(&owner, &id).await }.boxed()
+    }
+
     fn remove(&self, owner: RunOwner, id: RunId) -> BoxFuture<'static, Result<(), RunsError>> {
         let service = self.clone();
         async move {
