@@ -111,7 +111,7 @@ impl TeamEngine {
         let started = self.service.start(owner.clone(), new, gone).await;
         let view = started.map_err(|error| rejection(&self.name, &error))?;
         let id = view.record.id;
-        let events = self.service.event_stream(owner.clone(), id.clone(), None).await;
+        let events = self.service.event_stream(owner.clone(), id.clone(), Some(0)).await;
         let events = events.map_err(|error| rejection(&self.name, &error))?;
         let (sender, received) = mpsc::unbounded_channel();
         let mut progress = Progress::new(sender, &request);

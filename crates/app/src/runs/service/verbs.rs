@@ -14,7 +14,6 @@ use super::RunService;
 use super::errors::{blocking, of_journal};
 use crate::runs::driver::{Command, is_final};
 use crate::runs::new_run::NewRun;
-use crate::runs::replay::Replayed;
 
 impl Runs for RunService {
     fn create(
@@ -125,21 +124,6 @@ impl Runs for RunService {
             Ok(service.view(&owner, &id).await?.summary())
         }
         .boxed()
-    }
-
-    fn replay(
-        &self,
-        owner: RunOwner,
-        id: RunId,
-    ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
-        let service = self.clone();
-        let replay = async move {
-            let replayed = RunService::replay(&service, &owner, &id).await?;
-            let (schema, same) = (RunReplay::SCHEMA.to_owned(), replayed.is_same());
-            let Replayed { recorded, replayed } = replayed;
-            Ok(RunReplay { schema, same, recorded, replayed })
-        };
-        replay.boxed()
     }
 
     fn replay(
