@@ -4,12 +4,14 @@ mod preemption;
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Rejection, RequestId};
+use harmonic_types::{Rejection, RequestClass, RequestId};
 
-use crate::agent::{Agent, Queued, Started, aged, by_urgency};
+use crate::ageing::{Ageing, Waiting};
+use crate::agent::{Agent, Candidate, Queued, Standing, Started, by_urgency};
 use crate::arbiter::Demand;
 use crate::config::AdmissionConfig;
 use crate::decision::{AgentLoad, Decision, Ticket};
+use crate::priority::Priority;
 use crate::quota::quotas;
 use crate::room::{BorrowRequest, Room};
 use crate::tick::Tick;
@@ -55,20 +57,23 @@ impl Admission {
     /// Queues a request that the [`Room`] already knows. A later [`Self::decide`] starts it.
     ///
     /// # Errors
-    /// [`Rejection`] if the agent index is unknown or the agent's queue is full.
-    pub fn offer(&mut self, now: Tick, Ticket { id, agent }: Ticket) -> Result<(), Rejection> {
+    /// [`Rejection`] if the agent index is unknown or the agent's queue of the class is full.
+    pub fn offer(&mut self, now: Tick, ticket: Ticket) -> Result<(), Rejection> {
+        let Ticket { id, agent, class } = ticket;
+        let waiting = Waiting { since: now, after: self.admitted };
         let Some(agent) = self.agents.get_mut(agent) else {
             let agents = self.config.agents.len();
             return Err(Rejection::Invalid {
                 message: format!("invalid agent index {agent}: expected less than {agents}"),
             });
         };
-        let queued = u32::try_from(agent.queue.len()).unwrap_or(u32::MAX);
+        let queue = &mut agent.lane_mut(class).queue;
+        let queued = u32::try_from(queue.len()).unwrap_or(u32::MAX);
         if queued >= self.config.queue_limit {
             let (agent, retry_after) = (agent.config.name.clone(), self.config.retry_after);
             return Err(Rejection::QueueFull { agent, queued, retry_after });
         }
-        agent.queue.push_back(Queued { id, since: now, after: self.admitted });
+        queue.push_back(Queued { id, waiting });
         Ok(())
     }
 
@@ -77,8 +82,7 @@ impl Admission {
     pub fn release(&mut self, id: RequestId, room: &mut impl Room) {
         let running = self.running.values().find(|started| started.id == id).copied();
         if let Some(started) = running {
-            self.running.remove(&started.order);
-            self.agents[started.agent].in_flight -= 1;
+            self.stop(started);
         } else if !self.agents.iter_mut().any(|agent| agent.withdraw(id)) {
             return;
         }
@@ -86,64 +90,89 @@ impl Admission {
     }
 
     /// Makes all decisions possible at `now`: preempts requests beyond the limit, then starts or
-    /// resumes the most urgent ones, first within their quota (preempting borrowers), then as
-    /// borrowers. A request within its quota that does not fit blocks all less urgent ones, so that
-    /// small requests do not starve a large one.
+    /// resumes the most urgent ones: interactive before background, in each class first within the
+    /// quota (preempting borrowers), then as borrowers. A request within its quota that does not
+    /// fit blocks all less urgent ones, so that small requests do not starve a large one.
+    ///
+    /// **Background.** A background request has the slots and the sequences that no interactive
+    /// request wants. While it runs, it yields, if the room could save it: the slots that it holds
+    /// are free to interactive requests, which preempt background requests before all others, of
+    /// their own agent and of others, even to borrow. It never preempts. What waits counts as
+    /// background until it has aged by six tiers (waiting six ageing periods, or 384 admissions of
+    /// others, not counting the times in which it ran); from then on it is an interactive request
+    /// of its tier which has just been offered, until it ends.
     ///
     /// No request starves, for any quotas. An agent with nothing in flight may have one request
     /// even with a quota of 0; the oldest of these in the engine, the floor, is never preempted. A
     /// request is promoted by one tier per ageing period, and per 64 requests admitted since it was
     /// offered. So at most 3 · 64 requests offered later are admitted before it while its agent may
-    /// have one more in flight; where agents have no quota, the earlier requests waiting for the
-    /// floor come first as well, each with the requests admitted while it runs.
+    /// have one more in flight (9 · 64 before a background request); where agents have no quota,
+    /// the earlier requests waiting for the floor come first as well, each with the requests
+    /// admitted while it runs.
     pub fn decide(&mut self, now: Tick, room: &mut impl Room) -> Vec<Decision> {
         let mut decisions = Vec::new();
-        self.shrink_to_limit(room, &mut decisions);
-        while let Some(index) = self.next_to_start(now, room, &mut decisions) {
-            let borrowed = !self.agents[index].may_preempt();
+        self.shrink_to_limit(now, room, &mut decisions);
+        while let Some(candidate) = self.next_to_start(now, room, &mut decisions) {
+            let Candidate { agent: index, class, next, standing } = candidate;
+            let background = standing.class == RequestClass::Background;
+            let yields = background && self.can_yield(&candidate, room);
+            let begun = self.ageing(now).starts();
             let agent = &mut self.agents[index];
-            if let Some(started) = agent.preempted.front().copied() {
-                if room.resume(started.id).is_err() {
+            let borrowed = standing.borrows;
+            let lane = agent.lane_mut(class);
+            if let Some(started) = lane.preempted.front().copied() {
+                if room.resume(next).is_err() {
                     break;
                 }
-                agent.preempted.pop_front();
-                self.run(started);
-                decisions.push(Decision::Resume { id: started.id, borrowed });
-            } else if let Some(Queued { id, since, after }) = agent.queue.front().copied() {
-                if room.reserve(id).is_err() {
+                lane.preempted.pop_front();
+                self.run(Started { begun, yields, ..started });
+                decisions.push(Decision::Resume { id: next, borrowed });
+            } else if let Some(Queued { waiting, .. }) = lane.queue.front().copied() {
+                if room.reserve(next).is_err() {
                     break;
                 }
-                agent.queue.pop_front();
+                lane.queue.pop_front();
                 let (tier, order) = (agent.config.tier, self.admitted);
                 self.admitted += 1;
-                self.run(Started { id, agent: index, tier, order, since, after });
-                decisions.push(Decision::Start { id, queued: now.since(since), borrowed });
+                let id = next;
+                self.run(Started { id, agent: index, tier, class, order, waiting, begun, yields });
+                let queued = now.since(waiting.since);
+                decisions.push(Decision::Start { id, queued, borrowed });
             }
         }
         decisions
     }
 
-    /// Index of the agent whose next request can start now, after making room for it.
+    /// The next request that can start now, after making room for it.
     fn next_to_start(
         &mut self,
         now: Tick,
         room: &mut impl Room,
         decisions: &mut Vec<Decision>,
-    ) -> Option<usize> {
-        let mut held_back = false;
-        for index in by_urgency(&self.agents, now, self.config.ageing, self.admitted) {
-            let agent = &self.agents[index];
-            let (within_quota, may_preempt) = (agent.within_quota(), agent.may_preempt());
-            let Some(next) = agent.next() else { continue };
+    ) -> Option<Candidate> {
+        let (mut held_back, mut is_wanted) = (false, false);
+        for candidate in by_urgency(&self.agents, &self.ageing(now)) {
+            let Candidate { next, standing, .. } = candidate;
+            let Standing { may_preempt, within_quota, .. } = standing;
+            let background = standing.class == RequestClass::Background;
             if self.has_room(next, room) {
-                if !held_back && (within_quota || self.can_borrow(index, next, room)) {
-                    return Some(index);
+                // Nothing is lent in the background that an interactive request could not borrow.
+                let lent = !(background && is_wanted);
+                let borrows = || lent && self.can_borrow(&candidate, room);
+                if !held_back && (within_quota || borrows()) {
+                    return Some(candidate);
                 }
                 // Waits until its agent is within its quota; other agents may start before it.
-            } else if may_preempt && self.preempt_for(next, room, decisions) {
-                return Some(index);
+                is_wanted |= !background;
+            } else if may_preempt && self.preempt_for(now, next, room, decisions) {
+                return Some(candidate);
             } else if may_preempt {
                 return None;
+            } else if !background
+                && !held_back
+                && self.preempt_background_for(now, &candidate, room, decisions)
+            {
+                return Some(candidate);
             } else if within_quota {
                 // Waits for the next free room; it may not preempt borrowers.
                 held_back = true;
@@ -156,26 +185,49 @@ impl Admission {
         self.running.len() < self.limit as usize && room.fits(next, &[]) == Ok(true)
     }
 
-    fn can_borrow(&self, index: usize, next: RequestId, room: &impl Room) -> bool {
+    /// Whether the next request of `candidate` may borrow a slot.
+    fn can_borrow(&self, candidate: &Candidate, room: &impl Room) -> bool {
+        let Candidate { agent, next, standing: Standing { class, .. }, .. } = *candidate;
         let borrowers: Vec<_> = self.preemptible().iter().map(|started| started.id).collect();
-        let tier = self.agents[index].config.tier;
+        let tier = self.agents[agent].config.tier;
         // The floor borrows, too, but is not among those that may be preempted.
-        let in_flight: u32 = self.agents.iter().map(Agent::borrowed).sum();
+        let in_flight: u32 = self.agents.iter().map(Agent::displaceable).sum();
         let others = in_flight.saturating_sub(u32::try_from(borrowers.len()).unwrap_or(u32::MAX));
         let unclaimed = self.unowned.saturating_sub(others);
-        room.can_borrow(&BorrowRequest { next, tier, borrowers: &borrowers, unclaimed })
+        room.can_borrow(&BorrowRequest { next, tier, class, borrowers: &borrowers, unclaimed })
+    }
+
+    /// Whether a background request could be preempted at any time, and the borrowers besides.
+    /// Otherwise it holds the slot that it runs on.
+    fn can_yield(&self, candidate: &Candidate, room: &impl Room) -> bool {
+        let yielding = self.running.values().filter(|started| started.yields);
+        let saved: Vec<_> = yielding.map(|started| started.id).chain([candidate.next]).collect();
+        room.can_save(&saved) && self.can_borrow(candidate, room)
     }
 
     fn run(&mut self, started: Started) {
-        self.agents[started.agent].in_flight += 1;
+        let agent = &mut self.agents[started.agent];
+        agent.in_flight += 1;
+        agent.yielding += u32::from(started.yields);
         self.running.insert(started.order, started);
     }
 
+    fn stop(&mut self, started: Started) {
+        let agent = &mut self.agents[started.agent];
+        agent.in_flight -= 1;
+        agent.yielding -= u32::from(started.yields);
+        self.running.remove(&started.order);
+    }
+
+    fn ageing(&self, now: Tick) -> Ageing {
+        Ageing { now, period: self.config.ageing, admitted: self.admitted }
+    }
+
     /// Urgency of a running request, lower is more urgent: its tier, aged by the time since its
-    /// offer. `None` if it is not running.
+    /// offer; a background request starts below all tiers. `None` if it is not running.
     pub fn rank(&self, id: RequestId, now: Tick) -> Option<i128> {
         let started = self.running.values().find(|started| started.id == id)?;
-        Some(aged(started.tier, now, started.since, self.config.ageing))
+        Some(self.ageing(now).rank(started.tier, started.class, started.waiting))
     }
 
     /// Whether any request is queued or preempted.
@@ -186,8 +238,9 @@ impl Admission {
     /// All running, preempted and queued requests.
     pub fn pending(&self) -> Vec<RequestId> {
         let running = self.running.values().map(|started| started.id);
-        let preempted = self.agents.iter().flat_map(|agent| &agent.preempted).map(|p| p.id);
-        let waiting = self.agents.iter().flat_map(|agent| &agent.queue).map(|queued| queued.id);
+        let lanes = || self.agents.iter().flat_map(Agent::lanes);
+        let preempted = lanes().flat_map(|lane| &lane.preempted).map(|preempted| preempted.id);
+        let waiting = lanes().flat_map(|lane| &lane.queue).map(|queued| queued.id);
         running.chain(preempted).chain(waiting).collect()
     }
 
@@ -209,8 +262,12 @@ impl Admission {
                 quota: agent.quota,
                 in_flight,
                 borrowed: agent.borrowed().min(in_flight),
-                preempted: count(&mut agent.preempted.iter().map(|preempted| preempted.id)),
-                queued: count(&mut agent.queue.iter().map(|queued| queued.id)),
+                preempted: count(
+                    &mut agent.lanes().flat_map(|lane| &lane.preempted).map(|other| other.id),
+                ),
+                queued: count(
+                    &mut agent.lanes().flat_map(|lane| &lane.queue).map(|other| other.id),
+                ),
             }
         };
         self.agents.iter().enumerate().map(load).collect()
@@ -233,20 +290,31 @@ impl Admission {
         self.limit = in_flight.min(self.config.max_in_flight);
     }
 
-    /// Demand of this engine, for the arbiter of the device. `is_prefilling` returns whether a
-    /// running request has no first token yet.
-    pub fn demand(&self, is_prefilling: impl Fn(RequestId) -> bool) -> Demand {
-        let tiers = || self.agents.iter().filter(|agent| agent.waits());
-        let waiting: usize =
-            self.agents.iter().map(|agent| agent.preempted.len() + agent.queue.len()).sum();
+    /// Demand of this engine at `now`, for the arbiter of the device. `is_prefilling` returns
+    /// whether a running request has no first token yet.
+    pub fn demand(&self, now: Tick, is_prefilling: impl Fn(RequestId) -> bool) -> Demand {
+        let ageing = self.ageing(now);
+        let waiting = || {
+            self.agents.iter().flat_map(|agent| {
+                let tier = agent.config.tier;
+                RequestClass::ALL.into_iter().flat_map(move |class| {
+                    agent.lane(class).all().map(move |waiting| {
+                        let class = ageing.class(class, waiting);
+                        Priority { class, tier }
+                    })
+                })
+            })
+        };
+        let is_background = |priority: &Priority| priority.class == RequestClass::Background;
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let prefilling = self.running.values().filter(|started| is_prefilling(started.id));
-        let waiting_tier = tiers().map(|agent| agent.config.tier).min();
-        let prefilling_tier = prefilling.map(|started| started.tier).min();
         Demand {
-            in_flight: u32::try_from(self.running.len()).unwrap_or(u32::MAX),
-            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-            urgent: waiting_tier.into_iter().chain(prefilling_tier).min(),
-            running: self.running.values().map(|started| started.tier).min(),
+            in_flight: count(self.running.len()),
+            waiting: count(waiting().count()),
+            yielding: self.agents.iter().map(|agent| agent.yielding).sum(),
+            waiting_background: count(waiting().filter(is_background).count()),
+            urgent: waiting().chain(prefilling.map(Started::priority)).min(),
+            running: self.running.values().map(Started::priority).min(),
         }
     }
 

@@ -1,26 +1,20 @@
-//! Queue and load of one agent, and the order of urgency among agents.
+//! Queues and load of one agent, and the order of urgency among the classes of all agents.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use harmonic_types::{RequestId, Tier};
+use harmonic_types::{RequestClass, RequestId, Tier};
 
+use crate::ageing::{Ageing, Waiting};
 use crate::config::AgentConfig;
+use crate::priority::Priority;
 use crate::tick::Tick;
-
-/// Admissions of other requests that promote a queued request by one tier. Ageing by time alone
-/// would bound the waiting time, but not the number of requests admitted before it.
-const AGEING_ADMISSIONS: u64 = 64;
 
 /// A queued request, not started yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queued {
     pub(crate) id: RequestId,
-    /// Time of its offer.
-    pub(crate) since: Tick,
-    /// [`crate::Admission`]'s count of admissions at that time.
-    pub(crate) after: u64,
+    pub(crate) waiting: Waiting,
 }
 
 /// A started request, running or preempted.
@@ -29,42 +23,120 @@ pub(crate) struct Started {
     pub(crate) id: RequestId,
     pub(crate) agent: usize,
     pub(crate) tier: Tier,
+    pub(crate) class: RequestClass,
     /// Position in the order of admission.
     pub(crate) order: u64,
-    pub(crate) since: Tick,
-    pub(crate) after: u64,
+    pub(crate) waiting: Waiting,
+    /// The start, or the last resumption.
+    pub(crate) begun: Waiting,
+    /// Whether it gives way to any interactive request: a background request that has not waited
+    /// long enough to count as one, and that the room could save when it began.
+    pub(crate) yields: bool,
 }
 
-/// Quota, load and queue of one agent. Preempted requests come first, the rest in order of arrival.
+impl Started {
+    /// Its priority: what yields is background.
+    pub(crate) fn priority(&self) -> Priority {
+        let class = if self.yields { RequestClass::Background } else { RequestClass::Interactive };
+        Priority { class, tier: self.tier }
+    }
+}
+
+/// Requests of one class of an agent that wait. Preempted requests come first, the rest in order of
+/// arrival.
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) queue: VecDeque<Queued>,
+    /// In order of admission.
+    pub(crate) preempted: VecDeque<Started>,
+}
+
+impl Lane {
+    /// Next request to start or resume.
+    pub(crate) fn next(&self) -> Option<RequestId> {
+        let preempted = self.preempted.front().map(|preempted| preempted.id);
+        preempted.or_else(|| self.queue.front().map(|queued| queued.id))
+    }
+
+    /// Waiting of the next request.
+    fn waiting(&self) -> Option<Waiting> {
+        let preempted = self.preempted.front().map(|preempted| preempted.waiting);
+        preempted.or_else(|| self.queue.front().map(|queued| queued.waiting))
+    }
+
+    /// Waiting of all requests.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Waiting> {
+        let queued = self.queue.iter().map(|queued| queued.waiting);
+        self.preempted.iter().map(|preempted| preempted.waiting).chain(queued)
+    }
+
+    /// Number of waiting requests.
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len() + self.preempted.len()
+    }
+
+    /// Removes a queued or preempted request; whether it was found.
+    fn withdraw(&mut self, id: RequestId) -> bool {
+        let before = self.len();
+        self.queue.retain(|queued| queued.id != id);
+        self.preempted.retain(|preempted| preempted.id != id);
+        self.len() < before
+    }
+}
+
+/// Quota, load and queues of one agent.
 #[derive(Debug)]
 pub(crate) struct Agent {
     pub(crate) config: AgentConfig,
     /// Requests allowed in flight without borrowing ([`crate::quotas`]).
     pub(crate) quota: u32,
     pub(crate) in_flight: u32,
-    pub(crate) queue: VecDeque<Queued>,
-    /// In order of admission.
-    pub(crate) preempted: VecDeque<Started>,
+    /// Requests in flight that yield to interactive ones.
+    pub(crate) yielding: u32,
+    /// By class.
+    lanes: [Lane; RequestClass::ALL.len()],
 }
 
-/// Urgency of an agent's next request; lower is more urgent.
-pub(crate) type Urgency = (Reverse<bool>, i128, Tick);
+/// Standing of a waiting request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The class that it counts as.
+    pub(crate) class: RequestClass,
+    /// Whether it runs beyond its agent's quota.
+    pub(crate) borrows: bool,
+    /// Whether it may preempt borrowers.
+    pub(crate) may_preempt: bool,
+    /// Whether it needs no permission to borrow.
+    pub(crate) within_quota: bool,
+}
+
+/// Next request of a class of an agent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
+    pub(crate) agent: usize,
+    pub(crate) class: RequestClass,
+    pub(crate) next: RequestId,
+    pub(crate) standing: Standing,
+}
+
+/// Urgency of the next request of a class of an agent; lower is more urgent.
+type Urgency = (RequestClass, Reverse<bool>, i128, Tick);
 
 impl Agent {
     pub(crate) fn new(config: AgentConfig) -> Self {
-        let (queue, preempted) = (VecDeque::new(), VecDeque::new());
-        Self { config, quota: 0, in_flight: 0, queue, preempted }
+        Self { config, quota: 0, in_flight: 0, yielding: 0, lanes: Default::default() }
     }
 
-    /// Whether the next request may preempt borrowers.
-    pub(crate) fn may_preempt(&self) -> bool {
-        self.in_flight < self.quota
+    pub(crate) fn lane(&self, class: RequestClass) -> &Lane {
+        &self.lanes[class as usize]
     }
 
-    /// Whether the next request runs without borrowing. The first request in flight needs no quota:
-    /// with more agents than slots, it would otherwise starve where borrowers cannot be preempted.
-    pub(crate) fn within_quota(&self) -> bool {
-        self.in_flight < self.quota.max(1)
+    pub(crate) fn lane_mut(&mut self, class: RequestClass) -> &mut Lane {
+        &mut self.lanes[class as usize]
+    }
+
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.iter()
     }
 
     /// Requests in flight beyond the quota.
@@ -72,56 +144,69 @@ impl Agent {
         self.in_flight.saturating_sub(self.quota)
     }
 
-    /// Next request to start or resume.
-    pub(crate) fn next(&self) -> Option<RequestId> {
-        let preempted = self.preempted.front().map(|preempted| preempted.id);
-        preempted.or_else(|| self.queue.front().map(|queued| queued.id))
+    /// Requests in flight that hold a slot against interactive requests: those that do not yield.
+    pub(crate) fn holding(&self) -> u32 {
+        self.in_flight - self.yielding
+    }
+
+    /// Requests in flight that may be preempted for others: those beyond the quota, and all that
+    /// yield.
+    pub(crate) fn displaceable(&self) -> u32 {
+        self.yielding + self.holding().saturating_sub(self.quota)
     }
 
     /// Whether any request is queued or preempted.
     pub(crate) fn waits(&self) -> bool {
-        self.next().is_some()
+        self.lanes().any(|lane| lane.len() > 0)
     }
 
     /// Removes a queued or preempted request; whether it was found.
     pub(crate) fn withdraw(&mut self, id: RequestId) -> bool {
-        let before = self.queue.len() + self.preempted.len();
-        self.queue.retain(|queued| queued.id != id);
-        self.preempted.retain(|preempted| preempted.id != id);
-        self.queue.len() + self.preempted.len() < before
+        self.lanes.iter_mut().any(|lane| lane.withdraw(id))
     }
 
-    /// Urgency of the next request: within the quota before borrowed, then aged tier, then age.
-    fn urgency(&self, now: Tick, ageing: Duration, admitted: u64) -> Option<Urgency> {
-        let preempted = self.preempted.front().map(|preempted| (preempted.since, preempted.after));
-        let queued = || self.queue.front().map(|queued| (queued.since, queued.after));
-        let (since, after) = preempted.or_else(queued)?;
-        let passed = i128::from(admitted.saturating_sub(after) / AGEING_ADMISSIONS);
-        let aged = aged(self.config.tier, now, since, ageing).saturating_sub(passed);
-        Some((Reverse(self.within_quota()), aged, since))
+    /// Standing of a request that counts as `class`. The slots on which background requests yield
+    /// are free to an interactive one.
+    ///
+    /// The first request in flight needs no quota: with more agents than slots, it would otherwise
+    /// starve where borrowers cannot be preempted.
+    fn standing(&self, class: RequestClass) -> Standing {
+        let taken = match class {
+            RequestClass::Interactive => self.holding(),
+            RequestClass::Background => self.in_flight,
+        };
+        let borrows = taken >= self.quota;
+        Standing {
+            class,
+            borrows,
+            may_preempt: class == RequestClass::Interactive && !borrows,
+            within_quota: taken < self.quota.max(1),
+        }
+    }
+
+    /// Urgency and standing of the next request of `class`: background after interactive, then
+    /// within the quota before borrowed, then aged tier, then age.
+    fn urgency(&self, class: RequestClass, by: &Ageing) -> Option<(Urgency, Standing)> {
+        let waiting = self.lane(class).waiting()?;
+        let standing = self.standing(by.class(class, waiting));
+        let aged = by.aged(self.config.tier, class, waiting);
+        Some(((standing.class, Reverse(standing.within_quota), aged, waiting.since), standing))
     }
 }
 
-/// Tier number, reduced by one for each `ageing` elapsed since `since`, so that no request starves.
-pub(crate) fn aged(tier: Tier, now: Tick, since: Tick, ageing: Duration) -> i128 {
-    let promoted = now.since(since).as_nanos().checked_div(ageing.as_nanos()).unwrap_or(0);
-    let promoted = i128::try_from(promoted).unwrap_or(i128::MAX);
-    i128::from(tier.number()).saturating_sub(promoted)
-}
-
-/// Indices of agents with a queued or preempted request, most urgent first; ties go to the earlier
-/// agent. `admitted` is the total number of admissions so far.
-pub(crate) fn by_urgency(
-    agents: &[Agent],
-    now: Tick,
-    ageing: Duration,
-    admitted: u64,
-) -> Vec<usize> {
-    let mut waiting: Vec<_> = agents
+/// Next requests of all classes of all agents, most urgent first; ties go to the earlier agent.
+pub(crate) fn by_urgency(agents: &[Agent], by: &Ageing) -> Vec<Candidate> {
+    let lanes = agents
         .iter()
         .enumerate()
-        .filter_map(|(index, agent)| Some((agent.urgency(now, ageing, admitted)?, index)))
+        .flat_map(|(index, agent)| RequestClass::ALL.map(|class| (index, agent, class)));
+    let mut waiting: Vec<(Urgency, usize, RequestClass, Candidate)> = lanes
+        .filter_map(|(index, agent, class)| {
+            let (urgency, standing) = agent.urgency(class, by)?;
+            let next = agent.lane(class).next()?;
+            Some((urgency, index, class, Candidate { agent: index, class, next, standing }))
+        })
         .collect();
-    waiting.sort_unstable();
-    waiting.into_iter().map(|(_, index)| index).collect()
+    waiting.sort_unstable_by_key(|(urgency, index, class, _)| (*urgency, *index, *class));
+    waiting.into_iter().map(|(.., candidate)| candidate).collect()
 }

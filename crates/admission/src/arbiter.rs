@@ -5,6 +5,10 @@
 //! beyond theirs. Lower tiers also yield steps while a higher tier waits for its first token on
 //! another engine.
 //!
+//! **Background.** Background requests claim no quota: they take what the interactive requests of all
+//! engines leave, and are preempted as soon as these lack places. An engine that has only background
+//! work keeps the floor.
+//!
 //! **Entitlement.** An engine with work is entitled to its quota, and at least to the floor: one
 //! sequence. If the quotas leave less than one sequence for each engine without a quota, the floor
 //! rotates among these, and an engine that has seen [`AGEING`] sequences start elsewhere is
@@ -13,7 +17,7 @@
 //!
 //! **Bound.** Let `n` be the number of engines and `max` the cap. For any quotas (scaled down if
 //! they exceed the cap) and any load, a waiting engine with nothing in flight is granted a place
-//! before `AGEING + 3 · HEAD_START + 2 · max + n` sequences have started elsewhere. Each of these
+//! before `AGEING + 7 · HEAD_START + 2 · max + n` sequences have started elsewhere. Each of these
 //! replaced a completed or preempted sequence, so a request with `p` requests before it in its
 //! engine is admitted within `p + 1` times as many completions, not counting those during which a
 //! sequence of its own engine runs.
@@ -23,14 +27,13 @@
 //!
 //! Does not do: choosing requests (each engine's [`crate::Admission`] does), waiting, or locking.
 
-use harmonic_types::Tier;
-
+use crate::priority::Priority;
 use crate::quota::scaled_down;
 
 /// Sequences started elsewhere after which a waiting engine with nothing in flight is entitled to
 /// one, for any quotas.
 const AGEING: u64 = 32;
-/// Priority of a tier over the next lower one, in grants.
+/// Precedence of a tier over the next lower one, in grants.
 const HEAD_START: u64 = 4;
 
 /// Running and waiting work of an engine.
@@ -40,15 +43,24 @@ pub struct Demand {
     pub in_flight: u32,
     /// Queued and preempted requests.
     pub waiting: u32,
-    /// Highest tier among the requests without a first token.
-    pub urgent: Option<Tier>,
-    /// Highest tier among the requests in flight.
-    pub running: Option<Tier>,
+    /// Of those in flight, background requests that can be preempted at any time.
+    pub yielding: u32,
+    /// Of those waiting, background requests.
+    pub waiting_background: u32,
+    /// Highest priority among the requests without a first token.
+    pub urgent: Option<Priority>,
+    /// Highest priority among the requests in flight.
+    pub running: Option<Priority>,
 }
 
 impl Demand {
     fn wanted(self) -> u32 {
         self.in_flight.saturating_add(self.waiting)
+    }
+
+    /// What it wants and does not give up to an interactive request.
+    fn firm(self) -> u32 {
+        self.wanted() - self.yielding.saturating_add(self.waiting_background).min(self.wanted())
     }
 }
 
@@ -63,6 +75,8 @@ pub struct Allowance {
 
 #[derive(Clone, Copy, Debug)]
 struct Engine {
+    /// Whether its requests run in sequences, which the cap limits.
+    is_limited: bool,
     /// Sequences allowed without borrowing.
     quota: u32,
     demand: Demand,
@@ -85,18 +99,22 @@ pub struct DeviceArbiter {
 
 impl DeviceArbiter {
     /// An arbiter for engines with these quotas, scaled down if their sum exceeds `max_in_flight`.
-    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
+    /// Requests of an engine without a quota, which computes embeddings, run in no sequence: they
+    /// are not limited, and have a priority only.
+    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = Option<u32>>) -> Self {
         let max_in_flight = max_in_flight.max(1);
-        let quotas: Vec<u32> = quotas.into_iter().collect();
-        let engine = |quota| Engine {
+        let quotas: Vec<Option<u32>> = quotas.into_iter().collect();
+        let engine = |(quota, limited): (u32, &Option<u32>)| Engine {
+            is_limited: limited.is_some(),
             quota,
             demand: Demand::default(),
             claim: 0,
             granted: 0,
             settled: false,
         };
-        let engines = scaled_down(&quotas, max_in_flight).into_iter().map(engine).collect();
-        Self { max_in_flight, engines, grants: 0 }
+        let shares: Vec<u32> = quotas.iter().map(|quota| quota.unwrap_or(0)).collect();
+        let shares = scaled_down(&shares, max_in_flight).into_iter().zip(&quotas);
+        Self { max_in_flight, engines: shares.map(engine).collect(), grants: 0 }
     }
 
     /// Records the demand of engine `index` and returns its allowance.
@@ -104,6 +122,11 @@ impl DeviceArbiter {
         let Some(own) = self.engines.get_mut(index) else {
             return Allowance { in_flight: 0, yields: false };
         };
+        if !own.is_limited {
+            let Demand { urgent, running, .. } = demand;
+            own.demand = Demand { urgent, running, ..Demand::default() };
+            return Allowance { in_flight: u32::MAX, yields: self.yields(index) };
+        }
         // A place was granted and not used, for lack of KV cells for instance.
         let unused = own.demand == demand && own.claim > demand.in_flight;
         (own.demand, own.claim) = (demand, demand.in_flight);
@@ -113,9 +136,7 @@ impl DeviceArbiter {
         own.settled &= demand.in_flight > 0;
         let due = self.due();
         let in_flight = self.allowed(index, &due);
-        let running = demand.running;
-        let yields = running.is_some()
-            && self.others(index).any(|other| before(other.demand.urgent, running));
+        let yields = self.yields(index);
         let claim = demand.wanted().min(in_flight).max(demand.in_flight);
         let more = u64::from(claim - demand.in_flight);
         self.grants += if unused { 0 } else { more };
@@ -126,6 +147,12 @@ impl DeviceArbiter {
             own.settled |= demand.in_flight == 0 && due[index] > 0;
         }
         Allowance { in_flight, yields }
+    }
+
+    /// Whether a higher priority than any that runs on engine `index` waits on another.
+    fn yields(&self, index: usize) -> bool {
+        let running = self.engines[index].demand.running;
+        running.is_some() && self.others(index).any(|other| before(other.demand.urgent, running))
     }
 
     /// Limit on sequences in flight of engine `index`, which has just reported.
@@ -152,7 +179,20 @@ impl DeviceArbiter {
             let short = other.demand.waiting > 0 && other.demand.in_flight >= other.claim;
             short && before(other.demand.urgent, own.demand.urgent)
         });
-        if outranked { allowed.min(mine.max(own.demand.in_flight)) } else { allowed }
+        let kept = own.demand.in_flight - self.displaced(index);
+        if outranked { allowed.min(mine.max(kept)) } else { allowed }
+    }
+
+    /// Background sequences of engine `index` that interactive requests of other engines displace:
+    /// as many as these still lack places.
+    fn displaced(&self, index: usize) -> u32 {
+        let own = self.engines[index].demand;
+        let claimed: u32 = self.others(index).map(|other| other.claim).sum();
+        let free = self.max_in_flight.saturating_sub(claimed.saturating_add(own.in_flight));
+        let lacking =
+            self.others(index).map(|other| other.demand.firm().saturating_sub(other.claim));
+        let lacking: u32 = lacking.sum();
+        own.yielding.min(own.in_flight).min(lacking.saturating_sub(free))
     }
 
     fn others(&self, index: usize) -> impl Iterator<Item = &Engine> {
@@ -162,7 +202,7 @@ impl DeviceArbiter {
     /// Entitlement of each engine, at most its demand.
     fn due(&self) -> Vec<u32> {
         let mut due: Vec<u32> =
-            self.engines.iter().map(|engine| engine.demand.wanted().min(engine.quota)).collect();
+            self.engines.iter().map(|engine| engine.demand.firm().min(engine.quota)).collect();
         let left = self.max_in_flight.saturating_sub(due.iter().sum());
         // Engines that run by the floor; a holder keeps it until its request ends.
         let mut floor: Vec<usize> = (0..due.len())
@@ -180,31 +220,33 @@ impl DeviceArbiter {
     /// Order of engines for the next free place; lowest first.
     fn precedence(&self, at: usize) -> (u64, usize) {
         let engine = &self.engines[at];
-        let tier = engine.demand.urgent.map_or(0, |tier| u64::from(tier.number()) - 1);
-        (engine.granted + HEAD_START * tier, at)
+        let levels = engine.demand.urgent.map_or(0, Priority::levels);
+        (engine.granted + HEAD_START * levels, at)
     }
 }
 
-/// Whether `one` is a higher tier than `other`; any tier is higher than none.
-fn before(one: Option<Tier>, other: Option<Tier>) -> bool {
+/// Whether `one` is a higher priority than `other`; any is higher than none.
+fn before(one: Option<Priority>, other: Option<Priority>) -> bool {
     one.is_some_and(|one| other.is_none_or(|other| one < other))
 }
 
 #[cfg(test)]
 mod tests {
+    use harmonic_types::{RequestClass, Tier};
     use proptest::prelude::*;
 
     use super::*;
 
     fn demand(in_flight: u32, waiting: u32, tier: Tier) -> Demand {
-        let urgent = (waiting > 0).then_some(tier);
-        let running = (in_flight > 0).then_some(tier);
-        Demand { in_flight, waiting, urgent, running }
+        let priority = Priority::interactive(tier);
+        let urgent = (waiting > 0).then_some(priority);
+        let running = (in_flight > 0).then_some(priority);
+        Demand { in_flight, waiting, urgent, running, ..Demand::default() }
     }
 
     #[test]
     fn idle_quotas_are_borrowed_and_given_back() {
-        let mut device = DeviceArbiter::new(8, [4, 4]);
+        let mut device = DeviceArbiter::new(8, [4, 4].map(Some));
         let borrowing = device.report(0, demand(0, 20, Tier::Specialists));
         assert_eq!(borrowing.in_flight, 8, "no other engine has demand");
         device.report(0, demand(8, 12, Tier::Specialists));
@@ -218,13 +260,67 @@ mod tests {
 
     #[test]
     fn a_lower_tier_yields_and_borrows_nothing_while_a_higher_one_waits() {
-        let mut device = DeviceArbiter::new(4, [1, 1]);
+        let mut device = DeviceArbiter::new(4, [1, 1].map(Some));
         device.report(1, demand(4, 1, Tier::Executive));
         device.report(0, demand(0, 0, Tier::Heavy));
         let low = device.report(0, demand(1, 3, Tier::Heavy));
         assert!(low.yields);
         let high = device.report(1, demand(4, 1, Tier::Executive));
         assert!(!high.yields);
+    }
+
+    #[test]
+    fn embeddings_take_no_place_and_have_a_priority_all_the_same() {
+        let mut device = DeviceArbiter::new(4, [Some(4), None]);
+        assert_eq!(device.report(0, demand(4, 3, Tier::Specialists)).in_flight, 4);
+        let embeddings = device.report(1, demand(2, 60, Tier::Executive));
+        assert_eq!((embeddings.in_flight, embeddings.yields), (u32::MAX, false));
+        let generation = device.report(0, demand(4, 3, Tier::Specialists));
+        assert_eq!((generation.in_flight, generation.yields), (4, true));
+        device.report(1, demand(2, 0, Tier::Heavy));
+        assert!(device.report(1, demand(2, 0, Tier::Heavy)).yields);
+    }
+
+    /// Demand of background requests only.
+    fn background(in_flight: u32, waiting: u32) -> Demand {
+        let priority = Priority { class: RequestClass::Background, tier: Tier::Executive };
+        Demand {
+            yielding: in_flight,
+            waiting_background: waiting,
+            urgent: (waiting > 0).then_some(priority),
+            running: (in_flight > 0).then_some(priority),
+            ..demand(in_flight, waiting, Tier::Executive)
+        }
+    }
+
+    #[test]
+    fn background_work_gives_its_places_to_interactive_borrowers_of_other_engines() {
+        let mut device = DeviceArbiter::new(8, [4, 4].map(Some));
+        assert_eq!(device.report(0, background(0, 20)).in_flight, 8, "all are idle");
+        device.report(0, background(8, 12));
+        // As many as it has places for, beyond its quota.
+        let (mut lower, mut higher) = (8, 0);
+        for _ in 0..6 {
+            higher = device.report(1, demand(higher, 7 - higher, Tier::Heavy)).in_flight.min(7);
+            lower = device.report(0, background(lower, 20 - lower)).in_flight.min(lower);
+            assert!(lower + higher <= 8);
+        }
+        assert_eq!((lower, higher), (1, 7), "one is kept");
+        assert!(device.report(0, background(1, 19)).yields || higher == 7);
+        // Two that are over come back.
+        device.report(1, demand(5, 0, Tier::Heavy));
+        assert_eq!(device.report(0, background(1, 19)).in_flight, 3);
+    }
+
+    #[test]
+    fn no_more_background_work_is_displaced_than_places_are_lacking() {
+        let mut device = DeviceArbiter::new(8, [4, 4].map(Some));
+        device.report(0, background(0, 20));
+        device.report(0, background(8, 12));
+        device.report(1, demand(0, 1, Tier::Heavy));
+        assert_eq!(device.report(0, background(8, 12)).in_flight, 7);
+        assert_eq!(device.report(0, background(7, 13)).in_flight, 7);
+        assert_eq!(device.report(1, demand(0, 1, Tier::Heavy)).in_flight, 1);
     }
 
     /// Engines with endless work; each request takes some steps.
@@ -254,7 +350,7 @@ mod tests {
             let engine = |(quota, tier)| Busy { quota, tier, ..Busy::default() };
             let in_force = scaled_down(quotas, max);
             Self {
-                device: DeviceArbiter::new(max, quotas.iter().copied()),
+                device: DeviceArbiter::new(max, quotas.iter().copied().map(Some)),
                 max,
                 engines: in_force.into_iter().zip((0..4).cycle()).map(engine).collect(),
                 completed: 0,
@@ -397,7 +493,7 @@ mod tests {
             actions in prop::collection::vec((0..5usize, 0..12u32, 0..4usize), 1..80),
         ) {
             let max = quotas.iter().sum::<u32>() + more;
-            let mut device = DeviceArbiter::new(max, quotas.clone());
+            let mut device = DeviceArbiter::new(max, quotas.iter().copied().map(Some));
             let mut engines = vec![Demand::default(); quotas.len()];
             for (index, waiting, tier) in actions {
                 let index = index % engines.len();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harmonic_types::RequestId;
+use harmonic_types::{RequestClass, RequestId};
 
 /// A request for admission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Ticket {
     pub id: RequestId,
     /// Index into [`crate::AdmissionConfig::agents`].
     pub agent: usize,
+    /// Priority class.
+    pub class: RequestClass,
 }
 
 /// An admission decision. Room is already reserved, or state saved, when it is returned.

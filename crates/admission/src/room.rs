@@ -1,6 +1,6 @@
 //! Interface to an engine's capacity, which admission reserves.
 
-use harmonic_types::{RequestId, Tier};
+use harmonic_types::{RequestClass, RequestId, Tier};
 
 /// Capacity of an engine. It knows the identifier and the maximum size of a request before the
 /// request is offered to [`crate::Admission`].
@@ -18,6 +18,9 @@ pub trait Room {
     /// Whether a request may borrow a slot, judged by the memory to preempt it later. Called after
     /// [`Room::fits`].
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool;
+
+    /// Whether all of `ids`, running or about to, could be preempted at once, however far they are.
+    fn can_save(&self, ids: &[RequestId]) -> bool;
 
     /// Reserves room for a request that starts.
     ///
@@ -49,6 +52,8 @@ pub struct BorrowRequest<'a> {
     pub next: RequestId,
     /// Its tier.
     pub tier: Tier,
+    /// Its class. A background request that has waited long counts as interactive.
+    pub class: RequestClass,
     /// All running borrowers that may be preempted.
     pub borrowers: &'a [RequestId],
     /// Borrowers, this one included, that no quota displaces: they use what belongs to nobody.

@@ -1,13 +1,13 @@
 //! Room of an engine that batches by itself: a number of slots.
 //!
 //! Such an engine cannot preempt: a borrowed slot is free again only when its request ends. A
-//! stated share of the slots, at least one, is therefore reserved for tier 1 and requests within
-//! their quota, so that an executive finds a free slot while others borrow. Slots beyond all quotas
+//! stated share of the slots, at least one, is therefore reserved for interactive requests of tier
+//! 1 and requests within their quota, so that an executive finds a free slot while others borrow. Slots beyond all quotas
 //! belong to nobody and are lent without that reserve.
 
 use std::collections::BTreeSet;
 
-use harmonic_types::{RequestId, Tier};
+use harmonic_types::{RequestClass, RequestId, Tier};
 
 use crate::room::{BorrowRequest, Room, Short};
 
@@ -52,9 +52,13 @@ impl Room for Slots {
 
     fn can_borrow(&self, request: &BorrowRequest<'_>) -> bool {
         let borrowers = u32::try_from(request.borrowers.len()).unwrap_or(u32::MAX);
-        request.tier == Tier::Executive
-            || self.free() > self.reserved
-            || borrowers < request.unclaimed
+        let executive =
+            request.tier == Tier::Executive && request.class == RequestClass::Interactive;
+        executive || self.free() > self.reserved || borrowers < request.unclaimed
+    }
+
+    fn can_save(&self, ids: &[RequestId]) -> bool {
+        ids.is_empty()
     }
 
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {

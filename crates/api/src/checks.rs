@@ -4,7 +4,7 @@
 
 use std::ops::RangeInclusive;
 
-use harmonic_types::{AgentName, Effort, Tokens};
+use harmonic_types::{AgentName, Effort, RequestClass, Tokens};
 use serde_json::Value;
 
 use crate::validation_error::ValidationError;
@@ -15,6 +15,11 @@ const MAX_STOP_STRINGS: usize = 16;
 const MAX_TOP_LOGPROBS: u8 = 20;
 /// Maximum number of answers per request.
 const MAX_ANSWERS: u32 = 16;
+
+/// `service_tier` of background requests.
+pub(crate) const FLEX: &str = "flex";
+/// Values of `service_tier` in OpenAI's API.
+pub(crate) const SERVICE_TIERS: &[&str] = &["auto", "default", FLEX, "scale", "priority"];
 
 /// Agent named by `model`, in any dialect. The tag `latest` is optional.
 ///
@@ -42,6 +47,20 @@ pub(crate) fn effort(effort: Option<&str>) -> Option<Effort> {
         "medium" => Some(Effort::Medium),
         "high" | "xhigh" | "max" => Some(Effort::High),
         _ => None,
+    }
+}
+
+/// Class of a request by its `service_tier`, of which `tiers` are defined: `flex` is OpenAI's word
+/// for answers that nobody waits for.
+pub(crate) fn class(tier: Option<&str>, tiers: &[&str]) -> Result<RequestClass, ValidationError> {
+    match tier {
+        None => Ok(RequestClass::Interactive),
+        Some(tier) if !tiers.contains(&tier) => {
+            let reason = format!("is `{tier}`, but must be one of `{}`", tiers.join("`, `"));
+            Err(ValidationError::value("service_tier", reason))
+        }
+        Some(FLEX) => Ok(RequestClass::Background),
+        Some(_) => Ok(RequestClass::Interactive),
     }
 }
 

@@ -21,6 +21,7 @@ mod error;
 mod events;
 mod health;
 mod ollama;
+mod runs;
 mod slots;
 mod stream;
 
@@ -28,6 +29,7 @@ pub use error::ClientError;
 pub use events::{TeamEvents, TeamUpdate};
 pub use health::{EngineHealth, ServerHealth};
 pub use ollama::OllamaStream;
+pub use runs::{RunNews, RunNewsStream};
 pub use slots::{AgentSlots, EngineIdentity, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 
@@ -140,14 +142,7 @@ impl Client {
     ) -> Result<T, ClientError> {
         let url = self.url(path);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
-        let body = response
-            .bytes()
-            .await
-            .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?;
-        serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
-            url: url.to_string(),
-            reason: format!("not {expected}: {error}"),
-        })
+        document(&url, response, expected).await
     }
 
     /// Checks the server's health.
@@ -179,17 +174,50 @@ impl Client {
         url: &Url,
         request: impl Fn(&reqwest::Client) -> RequestBuilder,
     ) -> Result<Response, ClientError> {
-        let unreachable = |error| ClientError::Unreachable { url: url.to_string(), error };
         let request = |client| self.signed(request(client));
-        let response = match request(&self.pooled).send().await {
+        let sent = match request(&self.pooled).send().await {
             Err(error) if !error.is_connect() && !error.is_timeout() && !error.is_builder() => {
                 request(&self.fresh).send().await
             }
             first => first,
-        }
-        .map_err(unreachable)?;
-        if response.status().is_success() { Ok(response) } else { Err(status(response).await) }
+        };
+        checked(url, sent).await
     }
+
+    /// Sends a request once, on a fresh connection: one that must not be done twice.
+    async fn send_once(
+        &self,
+        url: &Url,
+        request: impl Fn(&reqwest::Client) -> RequestBuilder,
+    ) -> Result<Response, ClientError> {
+        checked(url, self.signed(request(&self.fresh)).send().await).await
+    }
+}
+
+/// JSON document of a response; `expected` describes it in errors.
+async fn document<T: DeserializeOwned>(
+    url: &Url,
+    response: Response,
+    expected: &str,
+) -> Result<T, ClientError> {
+    let body = response
+        .bytes()
+        .await
+        .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?;
+    serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
+        url: url.to_string(),
+        reason: format!("not {expected}: {error}"),
+    })
+}
+
+/// Result of a request that was sent.
+async fn checked(
+    url: &Url,
+    sent: Result<Response, reqwest::Error>,
+) -> Result<Response, ClientError> {
+    let unreachable = |error| ClientError::Unreachable { url: url.to_string(), error };
+    let response = sent.map_err(unreachable)?;
+    if response.status().is_success() { Ok(response) } else { Err(status(response).await) }
 }
 
 fn base(text: &str) -> Result<Url, ClientError> {

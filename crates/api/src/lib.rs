@@ -26,6 +26,7 @@ mod object;
 pub mod ollama;
 pub mod openai;
 mod response_encoder;
+pub mod runs;
 mod sampling;
 mod schema;
 pub mod sse;
@@ -40,7 +41,7 @@ pub use body::{read, read_noting};
 pub use checks::agent;
 pub use client::{
     AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
-    EngineSlots, OllamaStream, ServerHealth, TeamEvents, TeamUpdate,
+    EngineSlots, OllamaStream, RunNews, RunNewsStream, ServerHealth, TeamEvents, TeamUpdate,
 };
 pub use collected_answer::CollectedAnswer;
 pub use dialect::Dialect;

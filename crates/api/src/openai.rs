@@ -35,6 +35,7 @@ pub(crate) use content::{
 pub use decode::decode;
 pub(crate) use decode::logit_bias as decode_logit_bias;
 pub use encode::encode;
+pub(crate) use encode::service_tier;
 pub use error::{Envelope, ErrorBody};
 pub use format::{NamedSchema, ResponseFormat, StructuredOutputs};
 pub(crate) use format::{decode as decode_format, encode as encode_format};

@@ -30,6 +30,18 @@ pub struct KeyEntry {
     /// Rate limit in requests per minute; absent for none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<NonZeroU32>,
+    /// Whether it may approve commands of its own runs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_approve_commands: bool,
+}
+
+/// What a new key may do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyGrants {
+    /// Rate limit in requests per minute; `None` for none.
+    pub per_minute: Option<NonZeroU32>,
+    /// Whether it may approve commands of its own runs.
+    pub may_approve_commands: bool,
 }
 
 /// Content of the file.
@@ -97,6 +109,7 @@ impl Keyring {
                 name: entry.name.clone(),
                 fingerprint: self.fingerprint(entry)?,
                 per_minute: entry.per_minute,
+                may_approve_commands: entry.may_approve_commands,
             })
         };
         self.entries.iter().map(key).collect()
@@ -106,7 +119,7 @@ impl Keyring {
     ///
     /// # Errors
     /// When the name is invalid or in use, or the file cannot be written.
-    pub fn add(&mut self, name: &str, per_minute: Option<NonZeroU32>) -> Result<String> {
+    pub fn add(&mut self, name: &str, grants: KeyGrants) -> Result<String> {
         if name.is_empty() || name.chars().any(char::is_control) {
             let hint = "name its holder, such as `laptop`";
             return Err(AppError::refused(format!("invalid key name {name:?}"), hint));
@@ -121,7 +134,9 @@ impl Keyring {
                 let hint = format!("choose another name, or `harmonic keys rm {name}` first");
                 return Err(AppError::refused(format!("there is a key `{name}` already"), hint));
             }
-            entries.push(KeyEntry { name: name.to_owned(), sha256, per_minute });
+            let KeyGrants { per_minute, may_approve_commands } = grants;
+            let name = name.to_owned();
+            entries.push(KeyEntry { name, sha256, per_minute, may_approve_commands });
             Ok(())
         })?;
         Ok(key)
@@ -185,7 +200,7 @@ mod tests {
     fn a_fingerprint_is_read_as_it_was_written() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
-        let key = Keyring::open(&path).unwrap().add("laptop", None).unwrap();
+        let key = Keyring::open(&path).unwrap().add("laptop", KeyGrants::default()).unwrap();
         let listed = Keyring::open(&path).unwrap().api_keys().unwrap();
         let read: Vec<_> = listed.into_iter().map(|key| key.fingerprint).collect();
         assert_eq!(read, [Fingerprint::of(&key)]);

@@ -53,10 +53,12 @@ pub struct ListenConfig {
     pub(crate) connections_per_address: Option<NonZeroU32>,
     /// Puller of models for clients; `None` where they may pull none.
     pub(crate) puller: Option<StorePuller>,
+    /// Whether the server offers runs, and lets those of an earlier process go on.
+    pub(crate) offers_runs: bool,
 }
 
 impl ListenConfig {
-    /// Configuration of a server for our own use: any free port of a loopback address.
+    /// Configuration of a server for our own use: any free port of a loopback address, without runs.
     pub fn private() -> Self {
         let hosts = AllowedHosts::Local { extra: Vec::new() };
         Self {
@@ -67,7 +69,14 @@ impl ListenConfig {
             connections: None,
             connections_per_address: None,
             puller: None,
+            offers_runs: false,
         }
+    }
+
+    /// The configuration, with runs.
+    #[must_use]
+    pub fn with_runs(self) -> Self {
+        Self { offers_runs: true, ..self }
     }
 
     /// Validates `request` and reads the API keys.
@@ -101,6 +110,7 @@ impl ListenConfig {
             puller: request
                 .allow_pull
                 .map(|allowed| StorePuller { settings: settings.clone(), allowed }),
+            offers_runs: true,
         })
     }
 

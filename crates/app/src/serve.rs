@@ -21,6 +21,7 @@ use crate::error::{AppError, Result};
 use crate::event::{Event, EventAdapter, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::listen::ListenConfig;
+use crate::runs::{RunService, ServedRuns};
 use crate::settings::Settings;
 use crate::{agent_info, file_descriptors, inspect, power_samples};
 
@@ -39,6 +40,10 @@ pub struct TeamServer {
     server: AbortOnDropHandle<Result<(), GatewayError>>,
     /// Publisher of power samples; ends with the server.
     _power: AbortOnDropHandle<()>,
+    /// Runs of the team; `None` where the server offers none.
+    runs: Option<RunService>,
+    /// Resumes the runs of an earlier process; ends with the server.
+    _recovery: Option<AbortOnDropHandle<()>>,
     /// Held as long as the server runs on these threads.
     _http: HttpThreads,
 }
@@ -88,7 +93,18 @@ impl TeamServer {
             info: agent_info::agent_info(agent.plan, agent.engine_plan),
             engine: agent.engine,
         });
-        let models = ModelRegistry::new(agents.collect())?.with_events(events.clone());
+        let runs = if listen.offers_runs {
+            ServedRuns::of(&deployment, &settings.journals)?
+        } else {
+            None
+        };
+        let team = runs.iter().flat_map(|runs| runs.models.clone());
+        let agents = agents.chain(team).collect();
+        let models = ModelRegistry::new(agents)?.with_events(events.clone());
+        let models = match &runs {
+            Some(runs) => models.with_runs(Arc::new(runs.service.clone())),
+            None => models,
+        };
         let models = match listen.puller {
             Some(puller) => models.with_puller(Arc::new(puller)),
             None => models,
@@ -104,7 +120,17 @@ impl TeamServer {
         });
         let server = AbortOnDropHandle::new(http.spawn(serve));
         let power = AbortOnDropHandle::new(http.spawn(power_samples::publish(events)));
-        Ok(Self { address, deployment, close, server, _power: power, _http: http })
+        let recovery = runs.as_ref().map(|runs| AbortOnDropHandle::new(http.spawn(runs.begin())));
+        Ok(Self {
+            address,
+            deployment,
+            close,
+            server,
+            _power: power,
+            runs: runs.map(|runs| runs.service),
+            _recovery: recovery,
+            _http: http,
+        })
     }
 
     /// Base URL for a client on this machine.
@@ -160,6 +186,10 @@ impl TeamServer {
     /// # Errors
     /// When the server had failed before.
     pub async fn drain(self, grace: Duration) -> Result<Vec<EngineDrained>> {
+        // They go on when the server starts again; nothing of them would end within a grace period.
+        if let Some(runs) = &self.runs {
+            runs.shut_down();
+        }
         let drained = self.deployment.drain(grace).await;
         self.close.cancel();
         self.server.await??;

@@ -64,6 +64,25 @@ impl ServerChoice {
     }
 }
 
+/// The team of this machine that serves `stack`, a name or a file; `None` where none does.
+///
+/// # Errors
+/// When the stack is unknown, or the record of the teams cannot be read.
+pub fn serving(
+    stack: &str,
+    settings: &Settings,
+    observer: &dyn Observer,
+) -> Result<Option<ChosenServer>> {
+    let wanted = harmonic_stack::resolve(stack)?.name;
+    let found = running(settings, observer)?.into_iter().find(|team| team.stack == wanted);
+    found
+        .map(|team| {
+            let option = port_option(team.port, settings);
+            Ok(ChosenServer { client: settings.client(&team.url)?, option })
+        })
+        .transpose()
+}
+
 /// Option that names the team on `port` in the next command, with a leading space; empty where a
 /// command without it means that team, whatever else runs.
 pub fn port_option(port: u16, settings: &Settings) -> String {

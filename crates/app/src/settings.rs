@@ -23,6 +23,8 @@ pub struct Settings {
     pub instances: InstanceRegistry,
     /// Folder of the logs of teams in the background.
     pub logs: PathBuf,
+    /// Folder of the journals of runs.
+    pub journals: PathBuf,
     /// File of the API keys that our server accepts.
     pub keys: PathBuf,
     /// API key that our clients send; `None` for none.

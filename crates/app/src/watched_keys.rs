@@ -101,6 +101,7 @@ impl KeySource for WatchedKeys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyring::KeyGrants;
 
     fn keyring(path: &Path) -> Keyring {
         Keyring::open(path).unwrap()
@@ -111,12 +112,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.toml");
         assert!(WatchedKeys::open(&path).unwrap().is_none(), "no keys, none needed");
-        let laptop = keyring(&path).add("laptop", None).unwrap();
+        let laptop = keyring(&path).add("laptop", KeyGrants::default()).unwrap();
         let watched = WatchedKeys::open(&path).unwrap().unwrap();
         let known = |key: &str| watched.keys().map(|keys| keys.contains(key));
         assert_eq!(known(&laptop), Ok(true));
 
-        let phone = keyring(&path).add("phone", None).unwrap();
+        let phone = keyring(&path).add("phone", KeyGrants::default()).unwrap();
         assert_eq!(known(&phone), Ok(true));
         keyring(&path).remove("laptop").unwrap();
         assert_eq!((known(&laptop), known(&phone)), (Ok(false), Ok(true)));
@@ -130,7 +131,7 @@ mod tests {
 
         keyring(&path).remove("phone").unwrap();
         assert_eq!(known(&phone), Ok(false), "a removed key is refused, also the last one");
-        let again = keyring(&path).add("phone", None).unwrap();
+        let again = keyring(&path).add("phone", KeyGrants::default()).unwrap();
         assert_eq!((known(&phone), known(&again)), (Ok(false), Ok(true)));
         fs::remove_file(&path).unwrap();
         assert_eq!(known(&again), Ok(false));

@@ -26,6 +26,7 @@ fn settings(home: &Path) -> Settings {
         benches: home.join("bench"),
         instances: InstanceRegistry::new(home.join("runs")),
         logs: home.join("logs"),
+        journals: home.join("journals"),
         keys: home.join("keys.toml"),
         api_key: None,
         caches: CacheRoots::default(),

@@ -3,6 +3,7 @@
 mod batch_filling;
 mod compaction;
 mod room;
+mod sharing;
 mod snapshots;
 
 use std::collections::BTreeMap;
@@ -157,6 +158,7 @@ impl Batching {
                 complete.push(row.request);
             }
             self.save_system_prompt(row.seq);
+            self.save_at_stop(row.seq);
         }
         complete
     }

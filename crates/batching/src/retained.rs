@@ -29,6 +29,11 @@ impl RetainedSequences {
         self.0.get(&seq).map_or(&[], Vec::as_slice)
     }
 
+    /// All sequences with the tokens that they retain.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (SeqId, &[Token])> {
+        self.0.iter().map(|(seq, held)| (*seq, held.as_slice()))
+    }
+
     /// Sequence with the longest usable prefix of `prompt` above `least` tokens, and its length.
     /// The last token of the prompt is never included. Without partial removal, only sequences that
     /// are usable as a whole qualify.

@@ -28,6 +28,11 @@ pub(crate) struct Sequence {
     pub(crate) computed: u32,
     /// Number of tokens restored instead of computed.
     pub(crate) cached: u32,
+    /// Whether it has computed nothing: all that it holds is restored.
+    pub(crate) is_fresh: bool,
+    /// Position at which it stops in the step under way, because others want to copy what it holds
+    /// there.
+    pub(crate) stop: Option<u32>,
     /// Maximum number of tokens.
     pub(crate) reserved: u64,
     /// Position in the order of starts.
@@ -50,6 +55,8 @@ impl Sequence {
             max_output,
             computed,
             cached,
+            is_fresh: true,
+            stop: None,
             reserved,
             order,
             complete,

@@ -57,6 +57,16 @@ pub enum CacheOp {
         /// Number of tokens to keep.
         keep: u32,
     },
+    /// Let an empty sequence hold the cells of the first tokens of another as well. Requires a
+    /// unified layout and partial removal.
+    Share {
+        /// Source.
+        from: SeqId,
+        /// Target; must be empty.
+        to: SeqId,
+        /// Number of tokens.
+        tokens: u32,
+    },
     /// Move the tokens of a sequence to an empty one.
     Move {
         /// Source; empty afterwards.

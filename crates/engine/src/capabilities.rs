@@ -3,7 +3,7 @@
 //! Invariant: a request for a missing capability is rejected before it is queued; nothing is
 //! ignored silently.
 
-use harmonic_types::Format;
+use harmonic_types::{Format, Rejection, Request, SystemTurn};
 use serde::Serialize;
 
 /// Capabilities of an engine.
@@ -32,6 +32,9 @@ pub struct Capabilities {
     pub embeddings: bool,
     /// Generation past the model's end of turn.
     pub ignore_eos: bool,
+    /// A system turn of the request's own, [`SystemTurn::Request`]. Engines that put the agent's
+    /// system prompt first whatever is asked lack it.
+    pub own_system_turn: bool,
     /// Context size per request instead of per agent.
     pub request_context: bool,
     /// Images in messages.
@@ -53,10 +56,28 @@ impl Capabilities {
         prefix_cache: false,
         embeddings: false,
         ignore_eos: false,
+        own_system_turn: false,
         request_context: false,
         vision: false,
         audio: false,
     };
+
+    /// Rejects a request that has its own system turn, unless the engine has the capability. No
+    /// dialect has a field for it, so the gateway does not check this.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`], with the name of the capability.
+    pub fn check_system_turn(&self, request: &Request) -> Result<(), Rejection> {
+        if request.system == SystemTurn::Agent || self.own_system_turn {
+            return Ok(());
+        }
+        let message = format!(
+            "the engine of {} puts the agent's own system prompt first (it lacks the capability \
+             `own_system_turn`): leave the system turn to the agent",
+            request.agent
+        );
+        Err(Rejection::Invalid { message })
+    }
 }
 
 /// Kinds of constrained answers.

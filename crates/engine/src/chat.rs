@@ -3,7 +3,7 @@
 //! Owns: the model's chat template, each agent's system prompt and shared prefix, and the decoding
 //! of answers (UTF-8, stop strings, reasoning, tool calls).
 //!
-//! Invariants: the agent's system prompt always comes first; text is emitted in whole characters; a
+//! Invariants: the agent's system prompt, if it has one, comes first; text is emitted in whole characters; a
 //! stop string is never part of the answer; client text never becomes a control token, except in
 //! raw prompts.
 //!

@@ -13,6 +13,7 @@ mod answers;
 mod batch_invariance;
 mod forms;
 mod lifecycle;
+mod siblings;
 mod tools;
 
 use std::sync::Arc;
@@ -55,10 +56,18 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     lifecycle::going_away_frees_the_slot(factory).await;
     lifecycle::a_borrower_loses_nothing(factory).await;
     lifecycle::a_shared_prefix_is_cached(factory).await;
+    lifecycle::an_interactive_request_preempts_the_background(factory).await;
+    siblings::a_request_may_have_its_own_system_turn(factory).await;
+    siblings::siblings_compute_what_they_share_once(factory).await;
     lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;
     lifecycle::many_requests_end_once_each(factory).await;
     batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
+}
+
+/// Runs the check of requests that begin alike, which depends on the kind of cache, alone.
+pub async fn shared_prefixes(factory: Factory<'_>) {
+    siblings::siblings_compute_what_they_share_once(factory).await;
 }
 
 /// Configuration with two agents, `first` (tier 1) and `second` (tier 3), and `slots` slots in

@@ -39,8 +39,9 @@ pub(crate) struct StepPermit {
 }
 
 impl SharedDevice {
-    /// A device for engines with `quotas`, in order.
-    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = u32>) -> Self {
+    /// A device for engines with `quotas`, in order; `None` for one that computes embeddings, whose
+    /// requests run in no sequence.
+    pub fn new(max_in_flight: u32, quotas: impl IntoIterator<Item = Option<u32>>) -> Self {
         let device = DeviceArbiter::new(max_in_flight, quotas);
         let reports = Mutex::new(Reports { device, count: 0 });
         Self(Arc::new(DeviceCoordinator { reports, changed: Condvar::new() }))

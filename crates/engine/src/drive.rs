@@ -10,6 +10,7 @@ use harmonic_types::{Bytes, FinishReason, Rejection, RequestId};
 use crate::clock::Clock;
 use crate::device::{DeviceHandle, StepPermit};
 use crate::engine::{Drained, ReslotError};
+use crate::engine_handle::{ReslotReply, ThreadCommand};
 use crate::machine::{Machine, MachineError, Outcome};
 use crate::request_registry::{RequestRegistry, Submission};
 use crate::sampling::{SampleResult, SampledToken, Samplers};
@@ -33,11 +34,25 @@ pub enum Command {
     /// Cancel a request whose client is gone.
     Cancel(RequestId),
     /// Set planned slots, by agent index.
-    Reslot(Vec<(usize, u32)>, tokio::sync::oneshot::Sender<Result<(), ReslotError>>),
+    Reslot(Vec<(usize, u32)>, ReslotReply),
     /// Finish open requests within this time, then end.
     Drain(Duration),
     /// Sample a deferred token: its mask is ready.
     Wake,
+}
+
+impl ThreadCommand for Command {
+    fn cancel(id: RequestId) -> Self {
+        Self::Cancel(id)
+    }
+
+    fn reslot(slots: Vec<(usize, u32)>, reply: ReslotReply) -> Self {
+        Self::Reslot(slots, reply)
+    }
+
+    fn drain(grace: Duration) -> Self {
+        Self::Drain(grace)
+    }
 }
 
 /// Runs `scheduler` on `machine` until drained or until every sender of `commands` is dropped,
@@ -58,7 +73,7 @@ pub fn drive<M: Machine>(
     loop {
         if scheduler.is_idle() {
             // Other engines must not wait for a report until the next command.
-            report(&mut scheduler, device);
+            report(&mut scheduler, device, clock.now());
         }
         if !take_commands(&mut scheduler, commands, registry, clock, &mut draining) {
             return Ok(draining.map_or(Drained::default(), |draining| draining.drained));
@@ -68,7 +83,7 @@ pub fn drive<M: Machine>(
                 scheduler.cancel(id);
             }
         }
-        let permit = report(&mut scheduler, device);
+        let permit = report(&mut scheduler, device, clock.now());
         if let Some((device, permit)) = permit.filter(|(_, permit)| permit.allowance.yields) {
             device.wait(permit, scheduler.config().step_time);
         }
@@ -133,9 +148,10 @@ pub fn drive<M: Machine>(
 fn report<'d>(
     scheduler: &mut Scheduler,
     device: Option<&'d DeviceHandle>,
+    now: Tick,
 ) -> Option<(&'d DeviceHandle, StepPermit)> {
     let device = device?;
-    let permit = device.report(scheduler.demand());
+    let permit = device.report(scheduler.demand(now));
     scheduler.set_limit(permit.allowance.in_flight);
     Some((device, permit))
 }

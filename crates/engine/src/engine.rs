@@ -35,16 +35,15 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// The [`Rejection`] that [`submit`](Self::submit) would return.
-    fn check(&self, _request: &Request) -> Result<(), Rejection> {
-        Ok(())
+    fn check(&self, request: &Request) -> Result<(), Rejection> {
+        self.capabilities().check_system_turn(request)
     }
 
     /// Capabilities; constant during the engine's lifetime. They may differ after a restart if the
     /// model file was replaced.
     fn capabilities(&self) -> Capabilities;
 
-    /// Number of tokens of the prompt of `request`, including the agent's system prompt and the
-    /// template.
+    /// Number of tokens of the prompt of `request`, including its system turn and the template.
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>>;
 
     /// Current health, allocation and slots.

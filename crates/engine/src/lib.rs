@@ -21,6 +21,7 @@ pub mod drive;
 mod embedder;
 mod embedding_run;
 pub mod engine;
+mod engine_handle;
 pub mod generation;
 mod identity;
 pub mod local;

@@ -5,34 +5,28 @@ mod engine_thread;
 mod preparation;
 mod sampler;
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_admission::AgentLoad;
 use harmonic_batching::Token;
 use harmonic_types::{
-    AgentName, Bytes, Event, Rejection, Request, RequestId, Thinking, Tokens, ToolChoice,
+    Bytes, Event, Rejection, Request, RequestClass, RequestId, Thinking, Tokens, ToolChoice,
 };
-use tokio::sync::{mpsc as unbounded, oneshot, watch};
+use tokio::sync::{mpsc as unbounded, oneshot};
 
 use crate::capabilities::{Capabilities, Forms};
 use crate::chat::{Bounds, Chat, Rendered, Vocabulary, callable};
 use crate::constraint::{CompileError, Compiler, Form};
 use crate::drive::Command;
-use crate::engine::{
-    AgentSlots, AgentUse, Drained, Engine, EngineError, EngineStatus, Health, ReslotError,
-};
-use crate::generation::{Admitted, Cancel, Generation};
+use crate::engine::{AgentSlots, Drained, Engine, EngineError, EngineStatus, Health, ReslotError};
+use crate::engine_handle::EngineHandle;
+use crate::generation::{Admitted, Generation};
 use crate::request_registry::{
-    ConstraintStart, PendingRequest, Progress, RequestRegistry, ResponseSink, SharedStatus,
-    Submission,
+    ConstraintStart, PendingRequest, Progress, RequestRegistry, ResponseSink, Submission,
 };
 use crate::scheduler::Job;
-use crate::thread;
 use crate::workers::Workers;
 
 pub use config::{LocalConfig, ServedAgent, shared_device};
@@ -51,8 +45,7 @@ pub struct Local(Arc<Shared>);
 /// State shared by the handle and the futures of its calls.
 #[derive(Debug)]
 struct Shared {
-    config: LocalConfig,
-    capabilities: Capabilities,
+    thread: EngineHandle<Command>,
     chat: Chat,
     /// Lower bounds of prompt lengths.
     bounds: Bounds,
@@ -60,13 +53,7 @@ struct Shared {
     workers: Workers,
     /// Each agent's shared prefix, in the order of the configuration.
     prefixes: Vec<Vec<Token>>,
-    by_name: BTreeMap<AgentName, usize>,
     compiler: Compiler,
-    commands: Arc<mpsc::Sender<Command>>,
-    status: SharedStatus,
-    next: AtomicU64,
-    preparing: AtomicU32,
-    ended: watch::Receiver<Option<Drained>>,
 }
 
 impl Local {
@@ -91,80 +78,41 @@ impl Local {
         let workers =
             Workers::start("prompts", preparation::SMALL_BYTES, preparation::WAITING_BYTES)
                 .map_err(|error| setup(format!("cannot start threads for prompts: {error}")))?;
-        let (commands, receiver) = mpsc::channel();
-        let load = |agent: &ServedAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
-        let status = SharedStatus::new(config.agents.iter().map(load).collect());
-        let commands = Arc::new(commands);
-        // A weak reference: the thread must not keep itself alive.
-        let weak_commands = Arc::downgrade(&commands);
-        let wake = Arc::new(move || {
-            if let Some(commands) = weak_commands.upgrade() {
-                // A failed send means that the thread has ended.
-                let _ended = commands.send(Command::Wake);
-            }
-        });
-        let ended = thread::spawn(
-            &config,
-            receiver,
-            status.clone(),
-            RequestRegistry::new,
-            move |context| body(EngineThread { context, wake }),
-        )?;
-        let by_name = (0..).zip(&config.agents).map(|(at, a)| (a.spec.name.clone(), at)).collect();
-        let next = AtomicU64::new(0);
+        let capabilities = capabilities(&config, &chat);
+        let registry = RequestRegistry::new;
+        let thread = EngineHandle::spawn(config, capabilities, registry, |context, commands| {
+            // A weak reference: the thread must not keep itself alive.
+            let wake = Arc::new(move || {
+                if let Some(commands) = commands.upgrade() {
+                    // A failed send means that the thread has ended.
+                    let _ended = commands.send(Command::Wake);
+                }
+            });
+            body(EngineThread { context, wake })
+        })?;
         let warm = prefixes.iter().enumerate().filter(|(_, prefix)| !prefix.is_empty());
-        let warm: Vec<Job> =
-            warm.map(|(agent, prefix)| warm_up_job(&next, agent, prefix)).collect();
-        // A failed send means that the thread has ended, which the first request reports.
-        let _ended = commands.send(Command::Warm(warm));
-        Ok(Self(Arc::new(Shared {
-            capabilities: capabilities(&config, &chat),
-            config,
-            chat,
-            bounds: bounds.unwrap_or_default(),
-            workers,
-            prefixes,
-            by_name,
-            compiler,
-            commands,
-            status,
-            next,
-            preparing: AtomicU32::new(0),
-            ended,
-        })))
+        let warm = warm.map(|(agent, prefix)| warm_up_job(thread.next_id(), agent, prefix));
+        thread.tell(Command::Warm(warm.collect()));
+        let bounds = bounds.unwrap_or_default();
+        Ok(Self(Arc::new(Shared { thread, chat, bounds, workers, prefixes, compiler })))
     }
 }
 
 impl Shared {
-    fn agent(&self, name: &AgentName) -> Result<usize, Rejection> {
-        self.by_name.get(name).copied().ok_or_else(|| {
-            let known: Vec<&str> = self.by_name.keys().map(|name| name.0.as_str()).collect();
-            Rejection::UnknownAgent { agent: name.clone(), known: known.join(", ") }
-        })
-    }
-
-    fn died(&self, agent: &AgentName) -> Rejection {
-        match self.status.read().health {
-            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
-            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
-                Rejection::Draining
-            }
-        }
-    }
-
     /// Builds the submission of a request whose prompt is tokenised.
     fn assemble(&self, request: Request, rendered: Rendered) -> Result<Prepared, Rejection> {
-        let index = self.agent(&request.agent)?;
-        let ServedAgent { spec, context, .. } = &self.config.agents[index];
+        let index = self.thread.agent(&request.agent)?;
+        let ServedAgent { spec, context, .. } = &self.thread.config().agents[index];
         let (choice, forced) = (&request.tool_choice, must_call(&request));
         let reasoning_open = rendered.reasoning_open;
         let form = self.form(&request, &rendered)?;
-        let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
+        let id = self.thread.next_id();
         let prefix = &self.prefixes[index];
         let shared = rendered.tokens.len() > prefix.len() && rendered.tokens.starts_with(prefix);
         let job = Job {
             id,
             agent: index,
+            class: request.class,
             shared_prefix: if shared { u32::try_from(prefix.len()).unwrap_or(0) } else { 0 },
             prompt: rendered.tokens,
             max_output: request.max_tokens.unwrap_or(*context).0,
@@ -188,6 +136,7 @@ impl Shared {
         let open = PendingRequest {
             client,
             agent: index,
+            class: request.class,
             prompt_tokens,
             progress: Progress::Untouched,
             sampler: Some(sampler),
@@ -207,6 +156,7 @@ fn capabilities(config: &LocalConfig, chat: &Chat) -> Capabilities {
         preemption: config.preempted_bytes > Bytes::ZERO,
         prefix_cache: config.prefix_bytes > Bytes::ZERO,
         ignore_eos: true,
+        own_system_turn: true,
         ..Capabilities::TEXT
     }
 }
@@ -245,29 +195,14 @@ fn refusal(error: CompileError) -> Rejection {
 }
 
 /// Job that computes an agent's shared prefix ahead of its first request.
-fn warm_up_job(next: &AtomicU64, agent: usize, prefix: &[Token]) -> Job {
+fn warm_up_job(id: RequestId, agent: usize, prefix: &[Token]) -> Job {
     Job {
-        id: RequestId(next.fetch_add(1, Ordering::Relaxed)),
+        id,
         agent,
+        class: RequestClass::Interactive,
         prompt: prefix.to_vec(),
         shared_prefix: u32::try_from(prefix.len()).unwrap_or(0),
         max_output: 0,
-    }
-}
-
-/// Guard that counts a request as being prepared until dropped.
-struct PreparingGuard(Arc<Shared>);
-
-impl PreparingGuard {
-    fn of(shared: &Arc<Shared>) -> Self {
-        shared.preparing.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for PreparingGuard {
-    fn drop(&mut self) {
-        self.0.preparing.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -286,7 +221,7 @@ impl Engine for Local {
         let shared = Arc::clone(&self.0);
         async move {
             let (agent, client_name) = (request.agent.clone(), request.client.clone());
-            let preparing = PreparingGuard::of(&shared);
+            let preparing = shared.thread.preparing();
             let (request, rendered) = shared.prepare(request).await?;
             let prepared = if is_formed(&request) || !request.strict_tools.is_empty() {
                 // Measuring a form may take longer than a runtime thread should be blocked.
@@ -303,16 +238,10 @@ impl Engine for Local {
                 let constraint = shared.compiler.compile(form, &client_name).await;
                 submission.constrain(constraint.map_err(refusal)?, start);
             }
-            let commands = Arc::clone(&shared.commands);
-            commands
-                .send(Command::Submit(Box::new(submission)))
-                .map_err(|_| shared.died(&agent))?;
+            shared.thread.send(Command::Submit(Box::new(submission)), &agent)?;
             drop(preparing);
-            let cancel = Cancel::new(move || {
-                // A failed send means that the engine has ended, and its requests with it.
-                let _gone = commands.send(Command::Cancel(id));
-            });
-            let admitted = admission.await.map_err(|_| shared.died(&agent))??;
+            let cancel = shared.thread.cancel_on_drop(id);
+            let admitted = admission.await.map_err(|_| shared.thread.gone(&agent))??;
             Ok(Generation::new(admitted, answer, cancel))
         }
         .boxed()
@@ -323,7 +252,7 @@ impl Engine for Local {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.0.capabilities
+        self.0.thread.capabilities()
     }
 
     fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
@@ -332,67 +261,18 @@ impl Engine for Local {
     }
 
     fn status(&self) -> EngineStatus {
-        let config = &self.0.config;
-        let status = self.0.status.read();
-        let agents = config.agents.iter().zip(status.load).map(|(agent, load)| AgentUse {
-            agent: agent.spec.name.clone(),
-            slots: load.slots,
-            context: agent.context,
-            in_flight: load.in_flight,
-            borrowed: load.borrowed,
-            preempted: load.preempted,
-            queued: load.queued,
-        });
-        EngineStatus {
-            id: config.id.clone(),
-            model: config.model.clone(),
-            kind: config.kind.clone(),
-            identity: config.identity.clone(),
-            capabilities: self.0.capabilities,
-            health: status.health,
-            allocation: status.allocation,
-            sequences: config.sequences,
-            preparing: self.0.preparing.load(Ordering::Relaxed),
-            agents: agents.collect(),
-        }
+        self.0.thread.status()
     }
 
     fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
-        async move {
-            let indexed = slots
-                .into_iter()
-                .map(|(agent, slots)| match self.0.by_name.get(&agent) {
-                    Some(index) => Ok((*index, slots)),
-                    None => Err(ReslotError::UnknownAgent(agent)),
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let (reply, verdict) = oneshot::channel();
-            let command = Command::Reslot(indexed, reply);
-            self.0.commands.send(command).map_err(|_| ReslotError::Stopped)?;
-            verdict.await.unwrap_or(Err(ReslotError::Stopped))
-        }
-        .boxed()
+        self.0.thread.reslot(slots)
     }
 
     fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
-        // A failed send means that the engine has ended already.
-        let _ended = self.0.commands.send(Command::Drain(grace));
-        let mut ended = self.0.ended.clone();
-        async move {
-            let drained = ended.wait_for(Option::is_some).await;
-            drained.ok().and_then(|drained| *drained).unwrap_or_default()
-        }
-        .boxed()
+        self.0.thread.drain(grace)
     }
 
     fn ended(&self) -> BoxFuture<'static, Health> {
-        let mut ended = self.0.ended.clone();
-        let status = self.0.status.clone();
-        async move {
-            // An error means that the thread has ended.
-            let _ended = ended.wait_for(Option::is_some).await;
-            status.read().health
-        }
-        .boxed()
+        self.0.thread.ended()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use harmonic_admission::{AgentLoad, Tick};
 use harmonic_events::{AgentSlots, AgentStep, EventStream, Outcome, StepRecord, TeamEvent};
-use harmonic_types::{AgentName, RequestId, Usage};
+use harmonic_types::{AgentName, RequestClass, RequestId, Usage};
 
 use crate::scheduler::{Change, Grant};
 
@@ -46,9 +46,16 @@ impl Publisher {
         Self { stream, engine, agents, window: None, tokens }
     }
 
-    pub(crate) fn queued(&self, request: RequestId, agent: AgentName, prompt_tokens: u32) {
+    pub(crate) fn queued(
+        &self,
+        request: RequestId,
+        agent: AgentName,
+        class: RequestClass,
+        prompt_tokens: u32,
+    ) {
         let engine = self.engine.clone();
-        self.stream.publish(TeamEvent::RequestQueued { engine, request, agent, prompt_tokens });
+        let event = TeamEvent::RequestQueued { engine, request, agent, class, prompt_tokens };
+        self.stream.publish(event);
     }
 
     /// A request runs in `slot`, which may be borrowed, after it was `queued`.

@@ -14,7 +14,7 @@ use harmonic_admission::AgentLoad;
 use harmonic_batching::{Batch, Finished};
 use harmonic_events::Outcome;
 use harmonic_types::{
-    AgentName, Event, FinishReason, Rejection, RequestId, TokenBytes, TokenLogprob,
+    AgentName, Event, FinishReason, Rejection, RequestClass, RequestId, TokenBytes, TokenLogprob,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -60,6 +60,7 @@ pub(crate) struct PendingRequest {
     pub(crate) client: ResponseSink,
     /// Index of its agent in the configuration.
     pub(crate) agent: usize,
+    pub(crate) class: RequestClass,
     pub(crate) prompt_tokens: u32,
     pub(crate) progress: Progress,
     /// Moved to the machine's samplers at admission.
@@ -181,7 +182,7 @@ impl RequestRegistry {
 
     pub(crate) fn open(&mut self, id: RequestId, open: PendingRequest) {
         let ResponseSink { request, agent, .. } = &open.client;
-        self.publisher.queued(*request, agent.clone(), open.prompt_tokens);
+        self.publisher.queued(*request, agent.clone(), open.class, open.prompt_tokens);
         self.open.insert(id, open);
     }
 

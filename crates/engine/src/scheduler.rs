@@ -121,7 +121,7 @@ impl Scheduler {
     /// # Errors
     /// [`Rejection`] if it can never run or its agent's queue is full.
     pub fn offer(&mut self, now: Tick, job: Job) -> Result<(), Rejection> {
-        let ticket = Ticket { id: job.id, agent: job.agent };
+        let ticket = Ticket { id: job.id, agent: job.agent, class: job.class };
         let is_warm_up = job.max_output == 0;
         let prompt = self.config.bounded(job)?;
         self.batching.add(ticket.id, prompt);
@@ -230,9 +230,9 @@ impl Scheduler {
         self.admission.set_limit(in_flight);
     }
 
-    /// Demand of this engine, for the arbiter of the device.
-    pub fn demand(&self) -> Demand {
-        self.admission.demand(|id| self.batching.is_prefilling(id))
+    /// Demand of this engine at `now`, for the arbiter of the device.
+    pub fn demand(&self, now: Tick) -> Demand {
+        self.admission.demand(now, |id| self.batching.is_prefilling(id))
     }
 }
 

@@ -158,6 +158,21 @@ impl Machine for SimMachine {
                 }
                 cells.tokens.truncate(keep as usize);
             }
+            CacheOp::Share { from, to, tokens } => {
+                let mut shared = self.cells(from)?.clone();
+                let cells = self.cells(to)?;
+                if cells.len() > 0 || tokens > shared.len() {
+                    let held = shared.len();
+                    let reason = format!("{tokens} of {held} tokens to {}", cells.len());
+                    return Err(failed("share", reason));
+                }
+                if self.layout == KvLayout::Streams {
+                    return Err(failed("share", "streams have cells of their own".to_owned()));
+                }
+                shared.tokens.truncate(tokens as usize);
+                *self.cells(to)? = shared;
+                self.check_room("share")?;
+            }
             CacheOp::Move { from, to } => {
                 if self.cells(to)?.len() > 0 {
                     return Err(failed("move", format!("sequence {} is not empty", to.0)));

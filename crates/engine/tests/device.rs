@@ -64,7 +64,7 @@ fn ask(id: u64, agent: &str, tokens: u32) -> Request {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slot_borrowed_by_another_engine_is_given_back() {
-    let device = SharedDevice::new(2, [1, 1]);
+    let device = SharedDevice::new(2, [1, 1].map(Some));
     let heavy = engine("heavy", Tier::Heavy, device.handle(0));
     let executive = engine("executive", Tier::Executive, device.handle(1));
     let mut first = heavy.submit(ask(1, "heavy", 900)).await.expect("within its quota");

@@ -19,7 +19,7 @@ use harmonic_events::EventStream;
 use harmonic_perfmodel::step::{StepLoad, step_time};
 use harmonic_types::{
     AgentName, AgentSpec, Bytes, ContentPart, Event, FinishReason, KvLayout, Media, Message,
-    Prompt, Rejection, Request, RequestId, Role, Sampling, Tier, Tokens,
+    Prompt, Rejection, Request, RequestClass, RequestId, Role, Sampling, Tier, Tokens,
 };
 
 fn fast(config: LocalConfig) -> Arc<dyn Engine> {
@@ -28,13 +28,17 @@ fn fast(config: LocalConfig) -> Arc<dyn Engine> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_simulated_engine_conforms() {
-    let differences = conformance::run(&fast).await;
-    assert!(differences.is_empty(), "its logits depend on nothing but the sequence");
+    for kv_layout in [KvLayout::Streams, KvLayout::Unified] {
+        let factory = |config| fast(LocalConfig { kv_layout, ..config });
+        let differences = conformance::run(&factory).await;
+        assert!(differences.is_empty(), "its logits depend on nothing but the sequence");
+    }
 }
 
 fn job(id: u64, prompt: i32, max_output: u32) -> Job {
     let prompt = (0..prompt).map(|at| Token(at % 200)).collect();
-    Job { id: RequestId(id), agent: 0, prompt, shared_prefix: 0, max_output }
+    let class = RequestClass::Interactive;
+    Job { id: RequestId(id), agent: 0, class, prompt, shared_prefix: 0, max_output }
 }
 
 fn one_agent(slots: u32) -> SchedulerConfig {
@@ -104,6 +108,7 @@ fn a_pool_restores_only_what_it_has_cells_for() {
     let job = |id: u64, shared: i32, own: i32, max_output: u32| Job {
         id: RequestId(id),
         agent: 0,
+        class: RequestClass::Interactive,
         prompt: (0..shared).chain(1000..1000 + own).map(|at| Token(at % 997)).collect(),
         shared_prefix: 0,
         max_output,
@@ -268,6 +273,7 @@ async fn what_a_local_engine_can_do_follows_from_its_memory_and_its_template() {
         exact_counts: true,
         preemption: true,
         ignore_eos: true,
+        own_system_turn: true,
         ..Capabilities::TEXT
     };
     assert_eq!(able(only()), parks);

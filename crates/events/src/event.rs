@@ -3,7 +3,9 @@
 //! Invariants: an event names requests by the id that the gateway gave them, and holds no text of
 //! theirs; a client skips types that it does not know.
 
-use harmonic_types::{AgentName, EnergyMethod, FinishReason, PowerScope, RequestId, Usage, Watts};
+use harmonic_types::{
+    AgentName, EnergyMethod, FinishReason, PowerScope, RequestClass, RequestId, Usage, Watts,
+};
 use serde::{Deserialize, Serialize};
 
 /// One event of a running team. `engine` is [`harmonic_types::EnginePlan::id`], `slot` the sequence
@@ -19,6 +21,9 @@ pub enum TeamEvent {
         request: RequestId,
         /// Its agent.
         agent: AgentName,
+        /// Its priority class; absent where it is interactive.
+        #[serde(default, skip_serializing_if = "RequestClass::is_interactive")]
+        class: RequestClass,
         /// Tokens of its rendered prompt.
         prompt_tokens: u32,
     },

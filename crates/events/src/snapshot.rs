@@ -5,7 +5,7 @@
 //! give the next snapshot. Events of unknown engines and requests are ignored: a client may start
 //! anywhere in the stream.
 
-use harmonic_types::{AgentName, RequestId};
+use harmonic_types::{AgentName, RequestClass, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentSlots, PowerSample, StepRecord, TeamEvent};
@@ -86,6 +86,9 @@ pub struct RequestSnapshot {
     pub request: RequestId,
     /// Its agent.
     pub agent: AgentName,
+    /// Its priority class; absent where it is interactive.
+    #[serde(default, skip_serializing_if = "RequestClass::is_interactive")]
+    pub class: RequestClass,
     /// Its phase.
     pub phase: Phase,
     /// Start of that phase, in microseconds since 1970.
@@ -158,11 +161,12 @@ impl Snapshot {
 
     fn apply_to_request(&mut self, event: &TeamEvent, at_us: u64) {
         match event {
-            TeamEvent::RequestQueued { engine, request, agent, prompt_tokens } => {
+            TeamEvent::RequestQueued { engine, request, agent, class, prompt_tokens } => {
                 if let Some(engine) = self.engine(engine) {
                     engine.requests.offer(RequestSnapshot {
                         request: *request,
                         agent: agent.clone(),
+                        class: *class,
                         phase: Phase::Queued,
                         since_us: at_us,
                         queued_at_us: at_us,

@@ -265,6 +265,7 @@ mod tests {
             engine: "e0".to_owned(),
             request: harmonic_types::RequestId(request),
             agent: "coder".into(),
+            class: harmonic_types::RequestClass::Interactive,
             prompt_tokens: 1,
         }
     }

@@ -6,7 +6,7 @@ use harmonic_events::{
     AgentSlots, Delivery, EngineState, EventRecord, EventStream, Outcome, Phase, Snapshot,
     StepRecord, TeamEvent,
 };
-use harmonic_types::{AgentName, RequestId, Usage};
+use harmonic_types::{AgentName, RequestClass, RequestId, Usage};
 use proptest::prelude::*;
 
 const ENGINE: &str = "e0";
@@ -26,6 +26,7 @@ fn queued(request: u64) -> TeamEvent {
         engine: engine(),
         request: RequestId(request),
         agent,
+        class: RequestClass::Interactive,
         prompt_tokens: 7,
     }
 }
@@ -40,6 +41,7 @@ fn any_event() -> impl Strategy<Value = TeamEvent> {
                 engine,
                 request,
                 agent: "coder".into(),
+                class: RequestClass::ALL[usize::from(flag)],
                 prompt_tokens: slot,
             },
             2 | 3 => {

@@ -1,6 +1,7 @@
 //! An advisory lock between processes of Harmonic Stack.
 
 use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
@@ -14,7 +15,7 @@ use crate::read::open;
 /// the removed file, one on its successor.
 #[derive(Debug)]
 pub struct FileLock {
-    _file: File,
+    file: File,
 }
 
 impl FileLock {
@@ -25,7 +26,7 @@ impl FileLock {
     pub fn wait(path: &Path) -> Result<Self, FileError> {
         let file = lock_file(path)?;
         file.lock().map_err(FileError::io("lock", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Acquires the lock without blocking; `None` if it is held.
@@ -33,12 +34,39 @@ impl FileLock {
     /// # Errors
     /// As [`FileLock::wait`].
     pub fn attempt(path: &Path) -> Result<Option<Self>, FileError> {
-        let file = lock_file(path)?;
+        Self::attempt_on(lock_file(path)?, path)
+    }
+
+    /// Like [`FileLock::attempt`], on a file that was opened for writing already, found at `path`:
+    /// for those who open files by further rules.
+    ///
+    /// # Errors
+    /// If the file system does not support locks.
+    pub fn attempt_on(file: File, path: &Path) -> Result<Option<Self>, FileError> {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { _file: file })),
+            Ok(()) => Ok(Some(Self { file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(FileError::io("lock", path)(error)),
         }
+    }
+
+    /// Maximum length of a lock file that names its holder.
+    pub const LONGEST_HOLDER: u64 = 16;
+
+    /// Writes the id of this process into the lock file, for those who find it locked. It stays
+    /// there after the lock has ended, so it means nothing unless the lock is held.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn record_holder(&self, path: &Path) -> Result<(), FileError> {
+        // Of one length, so that no digit of an older holder is left over.
+        let holder = format!("{:010}\n", std::process::id());
+        self.file.write_all_at(holder.as_bytes(), 0).map_err(FileError::io("write", path))
+    }
+
+    /// The process that a lock file names.
+    pub fn parse_holder(content: &[u8]) -> Option<u32> {
+        std::str::from_utf8(content).ok()?.strip_suffix('\n')?.parse().ok()
     }
 }
 

@@ -3,11 +3,14 @@
 //! Invariants: a request refused here reaches neither an agent nor a queue; `/health` and `/ready`
 //! need no key, for monitoring without one.
 //!
-//! Does not do: permissions for each agent. Every key is valid for every agent.
+//! Does not do: permissions for each agent. Every key is valid for every agent; what a key may do
+//! with a run is checked there ([`Caller`]).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{OptionalFromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Span;
@@ -39,9 +42,23 @@ pub struct Access {
     pub origins: AllowedOrigins,
 }
 
-/// Name of a request's key; an extension of the request.
+/// Holder of a request's key; an extension of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyName(pub(crate) Arc<str>);
+pub(crate) struct Caller {
+    /// Name of the key.
+    pub(crate) name: Arc<str>,
+    /// Whether the key may approve commands of its own runs.
+    pub(crate) may_approve_commands: bool,
+}
+
+/// The caller of a request to a server that needs keys.
+impl<S: Sync> OptionalFromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
 
 /// Middleware: refuses requests that the access rules do not allow.
 pub(crate) async fn check_access(
@@ -55,14 +72,17 @@ pub(crate) async fn check_access(
         && !KEYLESS_PATHS.contains(&request.uri().path())
     {
         let keys = keys.keys().map_err(|KeysUnreadable| ApiError::KeysUnreadable)?;
-        let name = match keys.authenticate(request.headers()) {
+        let key = match keys.authenticate(request.headers()) {
             // A browser cannot send a key with the address of a page.
             Err(ApiError::MissingKey) if root::asks_for_page(&request) => return Ok(root::locked()),
             other => other?,
         };
-        Span::current().record("key", name);
-        let name = KeyName(name.into());
-        request.extensions_mut().insert(name);
+        Span::current().record("key", key.name.as_str());
+        let caller = Caller {
+            name: key.name.as_str().into(),
+            may_approve_commands: key.may_approve_commands,
+        };
+        request.extensions_mut().insert(caller);
     }
     Ok(next.run(request).await)
 }

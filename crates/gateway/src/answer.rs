@@ -22,7 +22,7 @@ use harmonic_types::{AgentName, ClientName, Event, Request, RequestId, ToolChoic
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::access::KeyName;
+use crate::access::Caller;
 use crate::api_error::ApiError;
 use crate::capability;
 use crate::connections::Peer;
@@ -114,7 +114,7 @@ async fn answer<W: ResponseEncoder>(
 /// Identity of the client: the name of its key, else its address as in the limits of connections.
 pub(crate) fn client_name(request: &HttpRequest) -> ClientName {
     let extensions = request.extensions();
-    let key = extensions.get::<KeyName>().map(|KeyName(name)| format!("key {name}"));
+    let key = extensions.get::<Caller>().map(|caller| format!("key {}", caller.name));
     let peer = || extensions.get::<Peer>().map(|Peer(address)| format!("address {address}"));
     ClientName::from(key.or_else(peer).unwrap_or_default().as_str())
 }

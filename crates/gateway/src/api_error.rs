@@ -22,6 +22,7 @@ use harmonic_events::TooManyListeners;
 use harmonic_types::{AgentName, Rejection};
 
 use crate::config::MAX_PULLS;
+use crate::runs::RunsError;
 
 /// Retry delay while a deployment stops or an engine is down. Our own choice: about the time to
 /// start an engine whose weights are in the page cache.
@@ -112,6 +113,13 @@ pub(crate) enum ApiError {
     /// Refusal of the puller.
     #[error("{message}")]
     PullRefused { message: String },
+    #[error(
+        "this server does no runs: `harmonic up` starts a team that does; its agents answer at \
+         /v1/chat/completions"
+    )]
+    RunsDisabled,
+    #[error(transparent)]
+    Runs(#[from] RunsError),
     #[error(transparent)]
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
@@ -204,38 +212,7 @@ impl ApiError {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "bodies_full", unavailable)
             }
             Self::Invalid(invalid) => (S::BAD_REQUEST, F::Invalid, invalid.code(), None),
-            Self::Rejected(rejection) => match rejection {
-                Rejection::UnknownAgent { .. } => {
-                    (S::NOT_FOUND, F::NotFound, "model_not_found", None)
-                }
-                Rejection::PromptTooLong { .. }
-                | Rejection::PromptBeyond { .. }
-                | Rejection::InputTooLong { .. } => {
-                    (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
-                }
-                Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
-                Rejection::QueueFull { retry_after, .. } => {
-                    (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
-                }
-                Rejection::FormsFull { retry_after, .. } => {
-                    (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
-                }
-                Rejection::FormsFailed { retry_after, .. } => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
-                }
-                Rejection::Draining => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable)
-                }
-                Rejection::Restarting { retry_after, .. } => (
-                    S::SERVICE_UNAVAILABLE,
-                    F::Unavailable,
-                    "engine_restarting",
-                    Some(*retry_after),
-                ),
-                Rejection::EngineDied { .. } => {
-                    (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
-                }
-            },
+            Self::Rejected(rejection) => of_rejection(rejection),
             Self::FormBroken { .. } => (S::BAD_REQUEST, F::Invalid, "form_too_costly", None),
             Self::EngineFailed { .. } => {
                 (S::INTERNAL_SERVER_ERROR, F::Failed, "engine_failed", None)
@@ -247,6 +224,8 @@ impl ApiError {
             | Self::Dimensions { .. } => (S::BAD_REQUEST, F::Invalid, "unsupported", None),
             Self::PullsDisabled => (S::FORBIDDEN, F::Forbidden, "pulls_off", None),
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
+            Self::RunsDisabled => (S::FORBIDDEN, F::Forbidden, "runs_off", None),
+            Self::Runs(error) => error.response(),
             Self::TooManyPulls => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
@@ -292,6 +271,7 @@ impl ApiError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
+            Self::Runs(RunsError::Invalid { field, .. }) => Some(field),
             Self::Unsupported { field, .. } => Some(field),
             Self::Rejected(Rejection::UnknownAgent { .. })
             | Self::NoTokenCounts { .. }
@@ -314,6 +294,38 @@ impl ApiError {
             code: spec.code,
             param: self.param(),
             message: Cow::Owned(self.to_string()),
+        }
+    }
+}
+
+/// Status, class, code and retry delay of the response to what an engine rejects.
+fn of_rejection(rejection: &Rejection) -> (StatusCode, ErrorClass, &'static str, Option<Duration>) {
+    use ErrorClass as F;
+    use StatusCode as S;
+    let unavailable = Some(UNAVAILABLE_RETRY);
+    match rejection {
+        Rejection::UnknownAgent { .. } => (S::NOT_FOUND, F::NotFound, "model_not_found", None),
+        Rejection::PromptTooLong { .. }
+        | Rejection::PromptBeyond { .. }
+        | Rejection::InputTooLong { .. } => {
+            (S::BAD_REQUEST, F::Invalid, "context_length_exceeded", None)
+        }
+        Rejection::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
+        Rejection::QueueFull { retry_after, .. } => {
+            (S::TOO_MANY_REQUESTS, F::Limited, "queue_full", Some(*retry_after))
+        }
+        Rejection::FormsFull { retry_after, .. } => {
+            (S::TOO_MANY_REQUESTS, F::Limited, "forms_full", Some(*retry_after))
+        }
+        Rejection::FormsFailed { retry_after, .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "forms_failed", Some(*retry_after))
+        }
+        Rejection::Draining => (S::SERVICE_UNAVAILABLE, F::Unavailable, "draining", unavailable),
+        Rejection::Restarting { retry_after, .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_restarting", Some(*retry_after))
+        }
+        Rejection::EngineDied { .. } => {
+            (S::SERVICE_UNAVAILABLE, F::Unavailable, "engine_died", unavailable)
         }
     }
 }

@@ -7,32 +7,24 @@
 //! Does not do: the types of the events and of the snapshot (crate `events`); buffering for a listener.
 //! The ring is bounded and shared by all.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::HeaderMap;
 use axum::response::Response;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use harmonic_api::sse;
 use harmonic_events::{Delivery, Listener, PublishedSnapshot, SCHEMA};
 use serde::Serialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::api_error::ApiError;
+use crate::event_chunks::{self, last_event_id, write_id};
 use crate::shared::Shared;
 
 /// Shortest interval between two chunks of a stream.
 const MIN_CHUNK_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Longest invalid value that an error repeats, in bytes.
-const LONGEST_SHOWN: usize = 64;
-
-/// Header with the id of the last event that the client received.
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Streams the events from now on, or from the client's last one.
 pub(crate) async fn events(
@@ -45,38 +37,9 @@ pub(crate) async fn events(
     let feed = Feed { listener, ping, not_before: Instant::now() };
     let chunks = futures::stream::unfold(feed, |mut feed| async {
         let chunk = feed.next().await?;
-        Some((Ok::<_, Infallible>(chunk), feed))
+        Some((chunk, feed))
     });
-    let mut response = Response::new(Body::from_stream(chunks));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(sse::MEDIA_TYPE));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(response)
-}
-
-/// Parses the header; an empty value counts as absent, as in the standard.
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let values: Vec<String> = headers
-        .get_all(LAST_EVENT_ID)
-        .iter()
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        .collect();
-    let value = values.join(", ");
-    if value.is_empty() {
-        return Ok(None);
-    }
-    // Digits only: `parse` takes a sign, too.
-    let id = value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok()).flatten();
-    id.map(Some).ok_or_else(|| ApiError::InvalidEventId { value: shortened(value) })
-}
-
-/// A value as it is shown in an error.
-fn shortened(mut value: String) -> String {
-    if value.len() > LONGEST_SHOWN {
-        value.truncate(value.floor_char_boundary(LONGEST_SHOWN));
-        value.push('…');
-    }
-    value
+    Ok(event_chunks::response(chunks))
 }
 
 /// Stream of one listener.
@@ -128,8 +91,4 @@ fn write(out: &mut BytesMut, delivery: &Delivery) {
 fn write_snapshot(out: &mut BytesMut, snapshot: &PublishedSnapshot) {
     write_id(out, snapshot.id);
     sse::write_encoded(out, "snapshot", snapshot.json());
-}
-
-fn write_id(out: &mut BytesMut, id: u64) {
-    out.put_slice(format!("id: {id}\n").as_bytes());
 }

@@ -15,6 +15,7 @@ use harmonic_types::{AgentName, Rejection, Tokens};
 use crate::agent_info::{AgentInfo, public_model_name};
 use crate::error::GatewayError;
 use crate::puller::Puller;
+use crate::runs::Runs;
 
 /// An agent and its engine.
 #[derive(Clone)]
@@ -48,6 +49,7 @@ pub struct ModelRegistry {
     agents: Vec<RegisteredAgent>,
     entries: HashMap<AgentName, Entry>,
     puller: Option<Arc<dyn Puller>>,
+    runs: Option<Arc<dyn Runs>>,
     events: EventStream,
 }
 
@@ -75,13 +77,20 @@ impl ModelRegistry {
                 return Err(GatewayError::DuplicateAgent(agent.name.clone()));
             }
         }
-        Ok(Self { agents, entries, puller: None, events: EventStream::default() })
+        Ok(Self { agents, entries, puller: None, runs: None, events: EventStream::default() })
     }
 
     /// The registry with a puller, so that clients can pull models.
     #[must_use]
     pub fn with_puller(mut self, puller: Arc<dyn Puller>) -> Self {
         self.puller = Some(puller);
+        self
+    }
+
+    /// The registry with runs, so that clients can give the team work.
+    #[must_use]
+    pub fn with_runs(mut self, runs: Arc<dyn Runs>) -> Self {
+        self.runs = Some(runs);
         self
     }
 
@@ -96,6 +105,12 @@ impl ModelRegistry {
     pub(crate) fn events(&self) -> &EventStream {
         &self.events
     }
+
+    /// Runs of the team; `None` where it does none.
+    pub(crate) fn runs(&self) -> Option<&Arc<dyn Runs>> {
+        self.runs.as_ref()
+    }
+
     /// Puller of models; `None` where clients may not pull.
     pub(crate) fn puller(&self) -> Option<&Arc<dyn Puller>> {
         self.puller.as_ref()

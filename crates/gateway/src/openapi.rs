@@ -94,6 +94,8 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         Answer::Metrics => {
             json!({"application/openmetrics-text": {"schema": {"type": "string"}}})
         }
+        Answer::Text => json!({"text/plain": {"schema": {"type": "string"}}}),
+        Answer::Nothing => json!({}),
         // As above; `docs/api.md` describes the events.
         Answer::Events => json!({sse::MEDIA_TYPE: {}}),
         Answer::Described => {
@@ -104,17 +106,23 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
             content
         }
     };
+    let tag = if operation.path.starts_with("/runs") { "Runs" } else { tag(dialect) };
     let mut description = json!({
         "summary": operation.summary,
-        "tags": [tag(dialect)],
+        "tags": [tag],
         "responses": {
-            "200": {"description": "The answer.", "content": answer},
             "default": {
                 "description": "The error.",
                 "content": json_of(error_schema(dialect)),
             },
         },
     });
+    let status = match operation {
+        Operation { answer: Answer::Nothing, .. } => "204",
+        Operation { method: "post", path: "/runs", .. } => "201",
+        _ => "200",
+    };
+    description["responses"][status] = json!({"description": "The answer.", "content": answer});
     if ["/health", "/ready"].contains(&operation.path) {
         // The report has the same form when an engine is not ready.
         description["responses"]["503"] = description["responses"]["200"].clone();
@@ -125,12 +133,17 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
     let parameters = [
         ("model", json!({"type": "string", "enum": agents})),
         ("digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
+        ("id", json!({"type": "string", "pattern": "^run_[0-9A-Za-z]{26}$"})),
+        ("n", json!({"type": "integer", "minimum": 0})),
+        ("task", json!({"type": "integer", "minimum": 0})),
     ];
-    for (name, schema) in parameters {
-        if operation.path.contains(&format!("{{{name}}}")) {
-            description["parameters"] =
-                json!([{"name": name, "in": "path", "required": true, "schema": schema}]);
-        }
+    let in_path = parameters
+        .into_iter()
+        .filter(|(name, _)| operation.path.contains(&format!("{{{name}}}")))
+        .map(|(name, schema)| json!({"name": name, "in": "path", "required": true, "schema": schema}));
+    let in_path: Vec<Value> = in_path.collect();
+    if !in_path.is_empty() {
+        description["parameters"] = json!(in_path);
     }
     description
 }

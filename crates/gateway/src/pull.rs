@@ -19,7 +19,7 @@ use futures::{StreamExt, TryStreamExt};
 use harmonic_api::ollama::{Progress, PullBody, model_or_name};
 use harmonic_api::{Dialect, ValidationError, ndjson};
 
-use crate::access::KeyName;
+use crate::access::Caller;
 use crate::api_error::ApiError;
 use crate::model_registry::ModelRegistry;
 use crate::pull_limit::PullPermit;
@@ -32,7 +32,7 @@ pub(crate) async fn pull(
     State(shared): State<Arc<Shared>>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let key = request.extensions().get::<KeyName>().cloned();
+    let key = request.extensions().get::<Caller>().map(|caller| Arc::clone(&caller.name));
     let body: PullBody = shared.bodies.json(request, Ok).await?;
     let model = model_or_name(body.model, body.name);
     if model.is_empty() {

@@ -2,16 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::access::KeyName;
 use crate::api_error::ApiError;
 use crate::config::MAX_PULLS;
 
 /// Keys of the running pulls.
 #[derive(Debug, Default)]
-pub(crate) struct ActivePulls(Mutex<Vec<Option<KeyName>>>);
+pub(crate) struct ActivePulls(Mutex<Vec<Option<Arc<str>>>>);
 
 impl ActivePulls {
-    fn with<T>(&self, with: impl FnOnce(&mut Vec<Option<KeyName>>) -> T) -> T {
+    fn with<T>(&self, with: impl FnOnce(&mut Vec<Option<Arc<str>>>) -> T) -> T {
         with(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -19,7 +18,7 @@ impl ActivePulls {
 /// Permit of one pull, released when dropped.
 pub(crate) struct PullPermit {
     pulls: Arc<ActivePulls>,
-    key: Option<KeyName>,
+    key: Option<Arc<str>>,
 }
 
 impl PullPermit {
@@ -29,7 +28,7 @@ impl PullPermit {
     /// [`ApiError::TooManyPulls`] at the limit.
     pub(crate) fn acquire(
         pulls: &Arc<ActivePulls>,
-        key: Option<KeyName>,
+        key: Option<Arc<str>>,
     ) -> Result<Self, ApiError> {
         pulls.with(|active| {
             if active.len() >= MAX_PULLS || active.contains(&key) {

@@ -1,4 +1,4 @@
-//! Routes of the dialects, one file for each.
+//! Routes of the dialects and of runs, one file for each.
 
 use std::sync::Arc;
 
@@ -9,8 +9,9 @@ use crate::shared::Shared;
 mod anthropic;
 mod ollama;
 mod openai;
+mod runs;
 
-/// Routes of all dialects.
+/// All of them.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    openai::routes().merge(ollama::routes()).merge(anthropic::routes())
+    openai::routes().merge(ollama::routes()).merge(anthropic::routes()).merge(runs::routes())
 }

@@ -11,10 +11,12 @@ pub mod aliases;
 mod bench;
 mod listen;
 mod running;
+mod runs;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Ps};
+pub use runs::{ExportFormat, Run, Runs, RunsCommand};
 
 /// Run a team of local LLM agents on this machine
 ///
@@ -59,6 +61,10 @@ pub enum Command {
     Keys(Keys),
     /// Chat with an agent of a running team
     Chat(Chat),
+    /// Give a running team a goal, watch its agents work, and print the answer
+    Run(Box<Run>),
+    /// List, show, watch, approve, stop, resume and remove runs
+    Runs(Runs),
     /// Measure how throughput scales with parallel requests
     Bench(Box<Bench>),
     /// Render a benchmark record again, or the paper's measurements of a machine

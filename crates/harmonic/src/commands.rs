@@ -14,14 +14,16 @@ mod plan;
 mod prepare;
 mod ps;
 mod report;
+mod run;
+mod runs;
 mod up;
 
 use harmonic_app::Settings;
+use harmonic_process::Stop;
 use harmonic_render::Printer;
 
 use crate::cli::Command;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Runs a command.
 ///
@@ -44,6 +46,8 @@ pub async fn run(
         Command::Logs(args) => logs::run(&args, settings, printer, stop).await,
         Command::Keys(args) => keys::run(args, settings, printer),
         Command::Chat(args) => chat::run(&args, settings, printer, stop).await,
+        Command::Run(args) => run::run(&args, settings, printer, stop).await,
+        Command::Runs(args) => runs::run(&args, settings, printer, stop).await,
         Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
         Command::Report(args) => report::run(&args, printer),
         Command::Compare(args) => compare::run(&args, printer),

@@ -84,6 +84,7 @@ impl Environment {
             benches: data.join("harmonic/bench"),
             instances: InstanceRegistry::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),
+            journals: state.join("harmonic/journals"),
             keys: config.join("harmonic/keys.toml"),
             api_key: lookup("HARMONIC_API_KEY"),
             caches: caches(&path, home),

@@ -1,5 +1,7 @@
 //! Errors of the command line itself, and the remedy of any error.
 
+use harmonic_process::Stopped;
+
 /// Error message and remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -13,17 +15,17 @@ impl CliError {
     pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { message: message.into(), hint: hint.into() }
     }
-
-    /// Interruption by Ctrl-C.
-    pub fn stopped() -> Self {
-        Self::new("stopped", "nothing is left running; the same command starts again")
-    }
 }
 
 /// Remedy of `error`, if its message does not contain it.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| match cause.downcast_ref::<CliError>() {
-        Some(error) => Some(error.hint.clone()),
-        None => harmonic_app::hint(cause),
+    error.chain().find_map(|cause| {
+        if cause.is::<Stopped>() {
+            return Some("nothing is left running; the same command starts again".to_owned());
+        }
+        match cause.downcast_ref::<CliError>() {
+            Some(error) => Some(error.hint.clone()),
+            None => harmonic_app::hint(cause),
+        }
     })
 }

@@ -11,29 +11,22 @@ mod exit;
 mod form_trial;
 mod help;
 mod logging;
-#[cfg(target_os = "linux")]
-mod malloc_environment;
-#[cfg(target_os = "linux")]
-mod openmp;
-mod question;
-mod reexec;
-mod stop;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use harmonic_process::Stop;
 use harmonic_render::Printer;
 
 use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_requested() {
         return code;
     }
-    reexec::with_settings();
+    harmonic_process::with_settings();
     let columns = environment::columns();
     let cli = match help::parse(&Printer::new(false, columns)) {
         Ok(cli) => cli,

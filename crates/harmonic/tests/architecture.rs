@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -24,16 +24,18 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
     ("batching", &["types", "admission"]),
     ("export", &["types"]),
     ("events", &["types"]),
-    ("api", &["types", "events"]),
+    ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),
-    ("gateway", &["types", "events", "api", "engine"]),
+    ("gateway", &["types", "events", "api", "engine", "orchestrator"]),
     ("bench", &["types", "perfmodel", "api"]),
     ("tune", &["types", "models", "profiles", "planner", "bench"]),
+    ("orchestrator", &["types"]),
     ("layout", &[]),
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
+    ("journal", &["types", "fsutil"]),
     (
         "app",
         &[
@@ -56,6 +58,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "bench",
             "tune",
             "report",
+            "orchestrator",
+            "journal",
         ],
     ),
     (
@@ -68,6 +72,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "models",
             "planner",
             "events",
+            "api",
+            "orchestrator",
             "bench",
             "tune",
             "layout",
@@ -75,8 +81,13 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 27] = [
             "app",
         ],
     ),
-    ("repl", &["types", "api", "app", "render"]),
-    (BINARY, &["types", "api", "report", "app", "render", "repl"]),
+    ("process", &[]),
+    ("repl", &["types", "api", "app", "render", "process"]),
+    ("follow", &["types", "api", "orchestrator", "app", "render", "process"]),
+    (
+        BINARY,
+        &["types", "api", "orchestrator", "report", "app", "render", "process", "repl", "follow"],
+    ),
 ];
 
 /// The binary: arguments, calls of `app`, rendering of results.

@@ -116,6 +116,12 @@ impl Machine for LlamaMachine<'_> {
                 }
                 self.cells.set(seq, keep);
             }
+            CacheOp::Share { from, to, tokens } => {
+                self.context
+                    .kv_cache_seq_cp(seq_id(from.0), seq_id(to.0), Some(0), Some(tokens))
+                    .map_err(|error| failed("sharing a sequence", &error))?;
+                self.cells.set(to, tokens);
+            }
             // Through memory: `seq_cp` between streams copies the whole stream, used or not.
             CacheOp::Move { from, to } => {
                 let tokens = self.cells.of_sequence(from);

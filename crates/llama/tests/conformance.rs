@@ -39,6 +39,7 @@ fn setup(config: &LocalConfig, kv_layout: KvLayout) -> LlamaSetup {
 #[expect(clippy::print_stdout, reason = "near ties are reported, but are no failure")]
 async fn conforms(layout: KvLayout) {
     let factory = |config: LocalConfig| -> Arc<dyn Engine> {
+        let config = LocalConfig { kv_layout: layout, ..config };
         Arc::new(spawn(setup(&config, layout), config).expect("the engine starts"))
     };
     for difference in conformance::run(&factory).await {
@@ -54,6 +55,21 @@ async fn llama_conforms_in_streams() {
 #[tokio::test(flavor = "multi_thread")]
 async fn llama_conforms_in_a_unified_cache() {
     conforms(KvLayout::Unified).await;
+}
+
+/// Its sequences can only be copied as a whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn siblings_share_what_they_begin_with_on_a_model_with_windows() {
+    for layout in [KvLayout::Streams, KvLayout::Unified] {
+        let factory = |config: LocalConfig| -> Arc<dyn Engine> {
+            let config = LocalConfig { kv_layout: layout, ..config };
+            let path = store::path("gemma3:270m");
+            let attention = Attention::Flash;
+            let setup = LlamaSetup { path, attention, ..setup(&config, layout) };
+            Arc::new(spawn(setup, config).expect("the engine starts"))
+        };
+        conformance::shared_prefixes(&factory).await;
+    }
 }
 
 fn small() -> LlamaSetup {

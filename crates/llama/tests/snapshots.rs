@@ -149,6 +149,32 @@ fn a_prefix_is_restored_while_its_donor_continues() {
 }
 
 #[test]
+fn a_sequence_that_shares_cells_continues_as_on_its_own() {
+    on_all(|bench| {
+        if bench.streams || !bench.machine.supports_partial_removal() {
+            return;
+        }
+        let prompt = tokens(PROMPT);
+        bench.run(0, 0, &prompt[..300]);
+        bench.cache([CacheOp::Share { from: SeqId(0), to: SeqId(1), tokens: 200 }]);
+        bench.run(2, 0, &prompt[..200]);
+        let [shared, own] = [1, 2].map(|seq| bench.run(seq, 200, &prompt[..150]));
+        bench.same(&own, &shared);
+        // The one goes, the other stays, as a snapshot, too.
+        bench.dropped(0);
+        bench.run(0, 0, &tokens(50));
+        let snapshot = SnapshotId(1);
+        bench.cache([
+            CacheOp::Save { seq: SeqId(1), snapshot },
+            CacheOp::Restore { snapshot, seq: SeqId(3) },
+        ]);
+        let [shared, own, restored] = [1, 2, 3].map(|seq| bench.run(seq, 350, &[Token(7)]));
+        bench.same(&own, &shared);
+        bench.same(&own, &restored);
+    });
+}
+
+#[test]
 fn only_a_model_without_windows_is_trimmed() {
     on_all(|bench| {
         let windows = bench.what.starts_with("gemma");

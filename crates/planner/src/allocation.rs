@@ -237,9 +237,10 @@ fn footprints(
     }
     let costs: Vec<_> = costs(engines, quantised).collect();
     left = attention::choose(used(&mut footprints, &costs), left);
-    let slots = team.shares().iter().flatten().map(|share| u64::from(share.slots)).sum();
+    // Requests for embeddings run in no sequence.
+    let slots = team.generating().map(|share| u64::from(share.slots)).sum();
     left = lending::add_sequences(used(&mut footprints, &costs).collect(), slots, left);
-    let agents = team.shares().iter().flatten().count();
+    let agents = team.generating().count();
     // The paper's rule counts neither preempted sequences nor prefixes, and embeddings have none.
     let exact = used(&mut footprints, &costs)
         .filter(|(_, cost)| cost.is_exact() && !cost.computes_embeddings());

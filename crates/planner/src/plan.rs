@@ -95,9 +95,14 @@ fn demands(
         own.unwrap_or_else(|| target(agent.spec.tier, parallelism.peak.sequences)).max(1)
     };
     let targets: Vec<u32> = agents.iter().map(target).collect();
-    let quotas = quotas(&targets, parallelism.max_in_flight.sequences);
+    // Requests for embeddings run in no sequence, so they claim none.
+    let generating = agents.iter().zip(&targets);
+    let claims: Vec<u32> =
+        generating.map(|(agent, target)| if embeds(agent.model) { 0 } else { *target }).collect();
+    let quotas = quotas(&claims, parallelism.max_in_flight.sequences);
     let each = agents.iter().zip(of_agent).zip(targets.into_iter().zip(quotas));
     each.map(|((agent, engine), (target, quota))| {
+        let quota = if embeds(agent.model) { target } else { quota };
         let context = max_context(agent.spec, &agent.model.shape);
         Demand {
             engine: *engine,

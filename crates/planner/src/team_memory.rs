@@ -83,6 +83,13 @@ impl<'a> TeamMemory<'a> {
         &self.shares
     }
 
+    /// Shares of the placed agents that generate text.
+    pub(crate) fn generating(&self) -> impl Iterator<Item = Share> {
+        let shares = self.demands.iter().zip(&self.shares);
+        let generates = |engine: usize| !self.engines[engine].cost.computes_embeddings();
+        shares.filter_map(move |(demand, share)| share.filter(|_| generates(demand.engine)))
+    }
+
     /// Gives these agents, all of one engine, their shares.
     pub(crate) fn set(&mut self, shares: impl IntoIterator<Item = (usize, Share)>) {
         let mut changed = None;

@@ -32,6 +32,10 @@ pub mod plan;
 pub mod prefixed_lines;
 pub mod printer;
 pub mod progress;
+mod run_lane;
+pub mod run_lanes;
+pub mod run_lines;
+pub mod runs;
 pub mod tuned;
 pub mod watch;
 

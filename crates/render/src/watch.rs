@@ -13,7 +13,7 @@ use harmonic_events::{
     TeamEvent,
 };
 use harmonic_layout::{Column, Table, Width, wrap_lines};
-use harmonic_types::AgentName;
+use harmonic_types::{AgentName, RequestClass};
 
 const NONE: &str = "–";
 
@@ -115,8 +115,12 @@ pub fn lines(update: &TeamUpdate) -> Vec<String> {
 /// An event as a line, with its time of day in UTC; `None` for one that this build does not know.
 pub fn line(record: &EventRecord) -> Option<String> {
     let what = match &record.event {
-        TeamEvent::RequestQueued { request, agent, prompt_tokens, .. } => {
-            format!("request {request} queued for {agent}, prompt of {prompt_tokens} tokens")
+        TeamEvent::RequestQueued { request, agent, class, prompt_tokens, .. } => {
+            let class = match class {
+                RequestClass::Interactive => "",
+                RequestClass::Background => " in the background",
+            };
+            format!("request {request} queued for {agent}{class}, prompt of {prompt_tokens} tokens")
         }
         TeamEvent::RequestAdmitted { request, slot, borrowed, queued_us, .. } => {
             let waited = *queued_us as f64 / 1e6;
@@ -214,6 +218,7 @@ mod tests {
             engine: engine(),
             request: request(id),
             agent: agent.into(),
+            class: RequestClass::Interactive,
             prompt_tokens: 40,
         };
         let admitted = |id, slot, borrowed| TeamEvent::RequestAdmitted {

@@ -23,9 +23,12 @@ use maud::{Markup, html};
 
 pub use self::format::Format;
 use self::frame::Frame;
-use self::labels::LabelLayout;
+pub(crate) use self::frame::px;
+pub(crate) use self::labels::{Anchor, Area, LabelLayout};
+pub(crate) use self::scale::{Scale, label, spaced, ticks};
 pub use self::style::Theme;
 pub(crate) use self::style::sheet;
+pub(crate) use self::text::{cut, width, wrap};
 
 /// Content of a chart.
 #[derive(Clone, Debug, Default)]

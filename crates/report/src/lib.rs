@@ -1,9 +1,9 @@
-//! Reports of benchmark records.
+//! Reports of records: of benchmarks, and of runs of a team.
 //!
 //! Owns: the presentation of a [`harmonic_types::BenchRun`]: on a terminal ([`terminal`]), as a page
 //! ([`html`]), a plot ([`scaling`], [`png`]), a document ([`markdown`]), rows for other programs
 //! ([`mod@csv`], [`benchy`]), compared with others ([`compare`]), and with the claims of the paper
-//! ([`paper`]).
+//! ([`paper`]); and of a [`harmonic_types::RunRecord`] as page, document and trace ([`run`]).
 //!
 //! Invariants: pure functions from records to text or bytes; glyphs and words carry all meaning, so
 //! that it does not depend on colour; an absent figure is shown as `–`, never as 0.
@@ -24,6 +24,7 @@ mod palette;
 pub mod paper;
 pub mod png;
 mod provenance;
+pub mod run;
 pub mod scaling;
 pub mod terminal;
 mod title;

@@ -8,7 +8,7 @@ use crate::number_format::{digits, or_absent, scope, sentence, time, with_uncert
 use crate::terminal::{fit_lines, why_no_sweet_spot};
 use crate::title;
 
-mod text;
+pub(crate) mod text;
 
 use self::text::{cell, plain, prose};
 

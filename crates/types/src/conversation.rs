@@ -183,7 +183,7 @@ pub enum ToolChoice {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Prompt {
     /// A conversation, before templates: without the agent's system prompt (the engine puts
-    /// that first).
+    /// that first, unless the request says [`crate::SystemTurn::Request`]).
     Chat {
         /// Oldest first.
         messages: Vec<Message>,

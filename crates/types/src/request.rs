@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::conversation::{Message, Prompt, ToolChoice};
 use crate::format::Format;
+use crate::request_class::RequestClass;
 use crate::sampling::SamplingOverrides;
 use crate::stack::AgentName;
+use crate::system_turn::SystemTurn;
 use crate::thinking::Effort;
 use crate::units::Tokens;
 
@@ -31,6 +33,13 @@ impl fmt::Display for RequestId {
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientName(Arc<str>);
 
+impl ClientName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<&str> for ClientName {
     fn from(name: &str) -> Self {
         Self(name.into())
@@ -46,8 +55,13 @@ pub struct Request {
     pub client: ClientName,
     /// The agent addressed.
     pub agent: AgentName,
+    /// Priority class.
+    pub class: RequestClass,
     /// The prompt.
     pub prompt: Prompt,
+    /// Source of the conversation's system turn. [`SystemTurn::Request`] takes a capability of the
+    /// engine.
+    pub system: SystemTurn,
     /// Overrides of the agent's sampling.
     pub sampling: SamplingOverrides,
     /// Bias added to the logits of tokens, by their id in the vocabulary of the agent's model:
@@ -86,7 +100,9 @@ impl Request {
             id,
             client: ClientName::default(),
             agent,
+            class: RequestClass::default(),
             prompt: Prompt::chat(messages),
+            system: SystemTurn::default(),
             sampling: SamplingOverrides::default(),
             logit_bias: BTreeMap::new(),
             seed: None,
@@ -136,7 +152,7 @@ impl From<&str> for TokenBytes {
 /// Token counts of one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens of the rendered prompt, the agent's system prompt included.
+    /// Tokens of the rendered prompt, its system turn included.
     pub prompt_tokens: u32,
     /// Tokens sampled, the end-of-turn token included.
     pub completion_tokens: u32,

@@ -39,7 +39,7 @@ pub struct RunSpent {
 impl RunSpent {
     /// Tokens that count against [`RunBudget::tokens`].
     pub fn tokens(&self) -> u64 {
-        self.prompt_tokens.saturating_sub(self.cached_tokens) + self.output_tokens
+        self.prompt_tokens.saturating_sub(self.cached_tokens).saturating_add(self.output_tokens)
     }
 
     /// Its time.

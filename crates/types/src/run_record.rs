@@ -11,6 +11,25 @@ use crate::task_graph::TaskGraph;
 #[serde(transparent)]
 pub struct RunId(pub String);
 
+impl RunId {
+    /// Beginning of every id.
+    const PREFIX: &str = "run_";
+    /// Characters after it.
+    const LENGTH: usize = 26;
+
+    /// The id `text`; `None` where it has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        // Crockford's base 32: no I, L, O and U.
+        let is_digit = |byte: u8| {
+            byte.is_ascii_alphanumeric()
+                && !matches!(byte.to_ascii_uppercase(), b'I' | b'L' | b'O' | b'U')
+        };
+        let digits = text.strip_prefix(Self::PREFIX)?;
+        let is_id = digits.len() == Self::LENGTH && digits.bytes().all(is_digit);
+        is_id.then(|| Self(text.to_owned()))
+    }
+}
+
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&self.0)
@@ -50,7 +69,7 @@ impl RunRecord {
 
     /// Σ of the tasks' times ÷ wall time; `None` before anything was done.
     pub fn speed_up(&self) -> Option<f64> {
-        let busy: u64 = self.tasks.iter().map(TaskRecord::busy_ms).sum();
+        let busy = self.tasks.iter().map(TaskRecord::busy_ms).fold(0, u64::saturating_add);
         (self.spent.time_ms > 0 && busy > 0).then(|| busy as f64 / self.spent.time_ms as f64)
     }
 }
@@ -105,7 +124,7 @@ impl TaskRecord {
         let busy = |span: &&TaskSpan| {
             matches!(span.kind, SpanKind::Prefill | SpanKind::Decode | SpanKind::Tool)
         };
-        self.spans.iter().filter(busy).map(TaskSpan::ms).sum()
+        self.spans.iter().filter(busy).map(TaskSpan::ms).fold(0, u64::saturating_add)
     }
 }
 

@@ -18,6 +18,9 @@ use crate::tools;
 use crate::untagged::Content;
 use crate::validation_error::ValidationError;
 
+/// Values of `service_tier`. None of them makes a background request.
+const SERVICE_TIERS: &[&str] = &["auto", "standard_only"];
+
 /// Prefix of a failed call's result, which templates cannot express.
 const FAILED: &str = "The call failed: ";
 
@@ -45,6 +48,7 @@ pub(super) fn decode_naming(
         return Err(ValidationError::value("max_tokens", "is missing"));
     }
     request.stop = checks::stop("stop_sequences", body.stop_sequences.unwrap_or_default())?;
+    request.class = checks::class(body.service_tier.as_deref(), SERVICE_TIERS)?;
     request.sampling = sampling.decode("")?;
     request.thinking = thinking(body.thinking.as_ref())?;
     if let Some((name, format)) = format(body.output_config, body.output_format)? {

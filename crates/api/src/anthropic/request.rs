@@ -23,7 +23,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "inference_geo",
     "messages[].content[].caller",
     "metadata",
-    "service_tier",
     "speed",
     "thinking.display",
     "tools[].allowed_callers",
@@ -52,6 +51,10 @@ body! {
         /// Whether the response is streamed as server-sent events; absent means no.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stream: Option<bool>,
+        /// `auto` or `standard_only`: which capacity Anthropic serves from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = ["auto", "standard_only", null]))]
+        pub service_tier: Option<String>,
         /// Stop strings, at most 16.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stop_sequences: Option<Vec<String>>,

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{ClientName, ContentPart, Message, Prompt, Request, RequestId, Role, Tokens};
+use harmonic_types::{
+    ClientName, ContentPart, Message, Prompt, Request, RequestId, Role, SystemTurn, Tokens,
+};
 
 use super::content::{self, Kinds};
 use super::request::{ChatMessage, ChatRequest};
 use super::{format, tools};
-use crate::checks::{self, within};
+use crate::checks::{self, SERVICE_TIERS, within};
 use crate::features::FeatureFields;
 use crate::validation_error::ValidationError;
 
@@ -71,7 +73,9 @@ pub(super) fn decode_naming(
         id,
         client: ClientName::default(),
         agent,
+        class: checks::class(body.service_tier.as_deref(), SERVICE_TIERS)?,
         prompt: Prompt::Chat { messages, tools },
+        system: SystemTurn::Agent,
         sampling,
         logit_bias,
         seed: body.seed.map(i64::cast_unsigned),

@@ -1,10 +1,11 @@
 //! From a [`Request`] to a body.
 
-use harmonic_types::{Message, Prompt, Request};
+use harmonic_types::{Message, Prompt, Request, RequestClass};
 
 use super::content::{self, Kinds};
 use super::request::{ChatMessage, ChatRequest, TemplateArguments};
 use super::{format, tools};
+use crate::checks::FLEX;
 use crate::untagged::Strings;
 
 /// Body that [`super::decode()`] decodes to `request`. The request's id is not on the wire, and
@@ -37,10 +38,16 @@ pub fn encode(request: &Request) -> ChatRequest {
         chat_template_kwargs: request
             .thinking
             .map(|think| TemplateArguments { enable_thinking: Some(think) }),
+        service_tier: service_tier(request.class),
         reasoning_effort: request.effort.map(|effort| effort.as_str().to_owned()),
         ..ChatRequest::default()
     }
     .with_sampling(&request.sampling)
+}
+
+/// `service_tier` of a class; none for the default.
+pub(crate) fn service_tier(class: RequestClass) -> Option<String> {
+    (class == RequestClass::Background).then(|| FLEX.to_owned())
 }
 
 fn message(message: &Message) -> ChatMessage {

@@ -30,7 +30,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "prompt_cache_options",
     "prompt_cache_retention",
     "safety_identifier",
-    "service_tier",
     "store",
     "stream_options.include_obfuscation",
     "user",
@@ -83,6 +82,11 @@ generation! {
         /// Whether the model may call several tools; absent means yes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub parallel_tool_calls: Option<bool>,
+        /// `flex` makes a background request, which gives way to all others; `auto`, `default`,
+        /// `scale`, `priority` and absent do not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = ["auto", "default", "flex", "scale", "priority", null]))]
+        pub service_tier: Option<String>,
         /// Refused unless `["text"]`: only text is generated.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(extend("enum" = [["text"], [], null]))]

@@ -1,27 +1,18 @@
 //! Composition of the next batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harmonic_types::{KvLayout, RequestId};
 
 use super::Batching;
-use super::room::{MIN_REUSE_TOKENS, restorable};
+use super::room::restorable;
+use super::sharing::{MIN_REUSE_TOKENS, Siblings, Source};
 use crate::batch::Batch;
 use crate::chunks::{PrefillCandidate, equal_chunks};
 use crate::copy_costs::CopyVolume;
 use crate::ids::SeqId;
-use crate::prefix_cache::{Kind, ReuseCriteria, common_prefix_len};
-use crate::sequence::{Sequence, token_count};
-
-/// Source of a prompt's prefix.
-enum Source {
-    /// Another live sequence that holds it.
-    Donor(SeqId),
-    /// Another live sequence that is about to compute it.
-    Awaited,
-    /// A snapshot, or none.
-    Snapshot,
-}
+use crate::prefix_cache::Kind;
+use crate::sequence::Sequence;
 
 impl Batching {
     /// Fills the batch: one token for each decoding sequence, unless its last token is still to be
@@ -29,16 +20,10 @@ impl Batching {
     pub(super) fn fill_batch(&mut self, rank: impl Fn(RequestId) -> i128) -> Batch {
         let decoding: Vec<SeqId> =
             self.live_where(|s| s.is_decoding() && !s.awaits_sampling()).collect();
-        let prefilling = self.prefilling(rank);
-        let restored = self.copied.restored;
+        let prefilling = self.prefilling(rank, !decoding.is_empty());
         let candidates: Vec<PrefillCandidate> = prefilling
             .iter()
-            .map(|(rank, seq)| {
-                // A copy cannot be split: the first one of a step is made at any cost.
-                let time_limited = !decoding.is_empty() && self.copied.restored > restored;
-                let tokens = self.prefill_wanted(*seq, time_limited);
-                PrefillCandidate { rank: *rank, tokens }
-            })
+            .map(|(rank, seq)| PrefillCandidate { rank: *rank, tokens: self.prefill_wanted(*seq) })
             .collect();
         let mut room = (self.config.batch_tokens as usize).saturating_sub(decoding.len());
         if !decoding.is_empty() {
@@ -62,6 +47,7 @@ impl Batching {
             let sample = len == pending.len() && sequence.generates();
             batch.push(sequence.id, seq, sequence.computed, &pending[..len], sample);
             sequence.computed += u32::try_from(len).unwrap_or(u32::MAX);
+            sequence.is_fresh = false;
         }
         batch
     }
@@ -70,41 +56,83 @@ impl Batching {
         self.live.iter().filter(move |(_, sequence)| condition(sequence)).map(|(seq, _)| *seq)
     }
 
-    /// Prefilling sequences with their ranks, most urgent first.
-    fn prefilling(&self, rank: impl Fn(RequestId) -> i128) -> Vec<(i128, SeqId)> {
+    /// Sequences that prefill in this step, with their ranks, most urgent first. Those that have
+    /// computed nothing yet take over what others hold of their prompts, or wait for it, or for a
+    /// step with time to copy: while any sequence is `decoding`, copies are limited.
+    fn prefilling(
+        &mut self,
+        rank: impl Fn(RequestId) -> i128,
+        decoding: bool,
+    ) -> Vec<(i128, SeqId)> {
         let prefilling = self.live.iter().filter(|(_, sequence)| !sequence.is_decoding());
-        let mut prefilling: Vec<_> =
+        let mut order: Vec<_> =
             prefilling.map(|(seq, sequence)| ((rank(sequence.id), sequence.order), *seq)).collect();
-        prefilling.sort_unstable();
-        prefilling.into_iter().map(|((rank, _), seq)| (rank, seq)).collect()
-    }
-
-    /// Tokens that a prefilling sequence could compute in the next batch; 0 while it waits for
-    /// another sequence's prefix or for a step with time to copy. Restores its prefix if available,
-    /// and stops at the end of a system prompt that still has to be saved.
-    fn prefill_wanted(&mut self, seq: SeqId, time_limited: bool) -> usize {
-        let untouched = self.live.get(&seq).is_some_and(Sequence::is_untouched);
-        if untouched && self.prefix_cache.enabled() && !self.reuse_prefix(seq, time_limited) {
-            return 0;
-        }
-        let Some(sequence) = self.live.get(&seq) else { return 0 };
-        let left = sequence.pending().len();
-        let to_prefix = sequence.shared_prefix.saturating_sub(sequence.computed) as usize;
-        if to_prefix > 0 && self.needs_saving(sequence) { left.min(to_prefix) } else { left }
-    }
-
-    /// Restores the available prefix of an untouched sequence's prompt. False while it has to wait.
-    fn reuse_prefix(&mut self, seq: SeqId, time_limited: bool) -> bool {
-        let criteria = self.criteria();
-        match self.source(seq, criteria) {
-            Source::Awaited => return false,
-            Source::Donor(donor) => {
-                let held = self.live[&donor].held().to_vec();
-                self.save_snapshot(Kind::Conversation, donor, &held);
+        order.sort_unstable();
+        let mut ranks: BTreeMap<SeqId, i128> =
+            order.iter().map(|((rank, _), seq)| (*seq, *rank)).collect();
+        let mut order: Vec<SeqId> = order.into_iter().map(|(_, seq)| seq).collect();
+        let (mut siblings, mut delayed) = (Siblings::default(), BTreeSet::new());
+        let restored = self.copied.restored;
+        for (at, seq) in order.iter().enumerate() {
+            if !self.prefix_cache.enabled() || !self.live[seq].is_fresh {
+                continue;
             }
-            Source::Snapshot => {}
+            // A copy cannot be split: the first one of a step is made at any cost.
+            let time_limited = decoding && self.copied.restored > restored;
+            let is_before = |other| order[..at].contains(&other);
+            match self.source(*seq, self.criteria(), is_before) {
+                Source::Awaited { leader, tokens } => siblings.wait(*seq, leader, tokens),
+                source => {
+                    if !self.reuse_prefix(*seq, source, time_limited) {
+                        delayed.insert(*seq);
+                    }
+                }
+            }
         }
-        let prompt = self.live[&seq].tokens.clone();
+        self.settle_stops(&mut siblings, &order);
+        siblings.inherit(&mut ranks);
+        for seq in &order {
+            if let Some(sequence) = self.live.get_mut(seq) {
+                sequence.stop = siblings.stop_of(*seq);
+            }
+        }
+        order.retain(|seq| !siblings.waits(*seq) && !delayed.contains(seq));
+        // Stable: the order of starts holds within a rank.
+        order.sort_by_key(|seq| ranks[seq]);
+        order.into_iter().map(|seq| (ranks[&seq], seq)).collect()
+    }
+
+    /// Tokens that a prefilling sequence could compute in the next batch: to the end of its prompt,
+    /// of a system prompt that still has to be saved, or of what others wait for.
+    fn prefill_wanted(&self, seq: SeqId) -> usize {
+        let Some(sequence) = self.live.get(&seq) else { return 0 };
+        let to = |end: u32| end.saturating_sub(sequence.computed) as usize;
+        let to_prefix = Some(to(sequence.shared_prefix))
+            .filter(|tokens| *tokens > 0 && self.needs_saving(sequence));
+        let ends = [to_prefix, sequence.stop.map(to)].into_iter().flatten();
+        ends.chain([sequence.pending().len()]).min().unwrap_or(0)
+    }
+
+    /// Takes over the beginning of a prompt from `source`. False while it has to wait for a step
+    /// with time to copy.
+    fn reuse_prefix(&mut self, seq: SeqId, source: Source, time_limited: bool) -> bool {
+        if let Source::Donor { seq: donor, tokens } = source {
+            if self.shares_cells() {
+                self.share(donor, seq, tokens);
+                return true;
+            }
+            let live = self.live.get(&donor).map(Sequence::held);
+            let held = live.unwrap_or_else(|| self.retained.held(donor)).to_vec();
+            self.save_snapshot(Kind::Conversation, donor, &held);
+        }
+        let criteria = self.criteria();
+        let Sequence { tokens: prompt, computed, .. } = &self.live[&seq];
+        let (prompt, computed) = (prompt.clone(), *computed);
+        // What the sequence holds by now is kept unless a snapshot has more.
+        let least = if computed > 0 { computed + MIN_REUSE_TOKENS } else { 0 };
+        if self.prefix_cache.covers(restorable(&prompt), criteria) < least {
+            return true;
+        }
         let Some(hit) = self.prefix_cache.find(&prompt, criteria) else { return true };
         let mut copied = self.copied;
         copied += CopyVolume::restoring(hit.bytes);
@@ -113,55 +141,6 @@ impl Batching {
         }
         self.restore(seq, hit);
         true
-    }
-
-    /// Best source of the prefix: another live sequence if it holds, or is about to compute, more
-    /// of the prompt than the snapshots do, if there are cells for a copy of it, and if copying is
-    /// faster than computing.
-    fn source(&self, seq: SeqId, criteria: ReuseCriteria) -> Source {
-        let sequence = &self.live[&seq];
-        let known = self.prefix_cache.covers(restorable(&sequence.tokens), criteria);
-        let least = known + MIN_REUSE_TOKENS;
-        let mut best = (least, Source::Snapshot);
-        for (donor, other) in self.live.iter().filter(|(donor, _)| **donor != seq) {
-            let shared = self.shared(sequence, other);
-            let there = other.computed >= shared;
-            // An untouched sequence waits only for sequences admitted before it.
-            let ahead = !other.is_untouched() || other.order < sequence.order;
-            // An awaited sequence will hold at least the shared part.
-            let held = other.computed.max(shared);
-            let bytes = self.bytes_for(held.into());
-            let saved_s =
-                criteria.rates.saved_s(shared - known.min(shared), CopyVolume::across(bytes));
-            if shared < best.0 || u64::from(held) > criteria.room || saved_s <= 0.0 {
-                continue;
-            }
-            let fits = self.prefix_cache.fits(bytes);
-            if there && fits && self.config.partial_removal {
-                best = (shared + 1, Source::Donor(*donor));
-            } else if !there && ahead && !other.is_decoding() {
-                best = (shared + 1, Source::Awaited);
-            }
-        }
-        best.1
-    }
-
-    /// Tokens of the prefix of `sequence` that a snapshot of `other` could provide: any common
-    /// prefix if the machine supports partial removal, else only the shared prefix.
-    fn shared(&self, sequence: &Sequence, other: &Sequence) -> u32 {
-        let prompt = &other.tokens[..other.prompt as usize];
-        let held = if other.is_decoding() { &other.tokens[..] } else { prompt };
-        let common = common_prefix_len(held, restorable(&sequence.tokens));
-        if self.config.partial_removal {
-            common
-        } else if common >= sequence.shared_prefix
-            && other.shared_prefix == sequence.shared_prefix
-            && other.computed < sequence.shared_prefix
-        {
-            token_count(&sequence.tokens[..sequence.shared_prefix as usize])
-        } else {
-            0
-        }
     }
 }
 

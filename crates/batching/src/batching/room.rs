@@ -4,16 +4,13 @@ use harmonic_admission::{BorrowRequest, Room, Short};
 use harmonic_types::{FinishReason, RequestId, Usage};
 
 use super::Batching;
+use super::sharing::MIN_REUSE_TOKENS;
 use crate::copy_costs::CopyVolume;
-use crate::ids::Token;
+use crate::ids::{SeqId, Token};
 use crate::prefix_cache::PrefixHit;
 use crate::prompt::Prompt;
 use crate::sequence::{Preempted, Sequence, token_count};
 use crate::step::{CacheOp, Finished, Placed};
-
-/// Minimum tokens that another sequence's prefix must save beyond what snapshots provide: fewer are
-/// computed faster than copied.
-pub(super) const MIN_REUSE_TOKENS: u32 = 16;
 
 impl Room for Batching {
     fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
@@ -43,6 +40,13 @@ impl Room for Batching {
         borrowed.sort_unstable();
         let displaced: u64 = borrowed.iter().skip(request.unclaimed as usize).sum();
         self.bytes_for(preempted + displaced) <= self.config.preempted_bytes
+    }
+
+    fn can_save(&self, ids: &[RequestId]) -> bool {
+        let preempted: u64 = self.preempted.values().map(|other| other.sequence.reserved).sum();
+        let more = ids.iter().filter(|id| !self.preempted.contains_key(id));
+        let more: u64 = more.map(|id| self.reservation(*id)).sum();
+        self.bytes_for(preempted + more) <= self.config.preempted_bytes
     }
 
     /// Assigns a sequence to a request: the retained one with the longest prefix of its prompt,
@@ -143,17 +147,30 @@ impl Batching {
         self.preempted.values().map(|preempted| u64::from(preempted.sequence.computed)).sum()
     }
 
-    /// Restores the snapshot of `hit` into the untouched sequence `seq`.
-    pub(super) fn restore(&mut self, seq: crate::SeqId, hit: PrefixHit) {
+    /// Restores the snapshot of `hit` into `seq`, which has computed nothing yet.
+    pub(super) fn restore(&mut self, seq: SeqId, hit: PrefixHit) {
         let PrefixHit { id, tokens, longer, bytes } = hit;
+        self.provide(seq, tokens);
         self.copied += CopyVolume::restoring(bytes);
         self.cache.push(CacheOp::Restore { snapshot: id, seq });
         if longer {
             self.cache.push(CacheOp::Trim { seq, keep: tokens });
         }
-        if let Some(sequence) = self.live.get_mut(&seq) {
-            (sequence.computed, sequence.cached) = (tokens, tokens);
+    }
+
+    /// Lets `seq`, which has computed nothing yet, hold the first `tokens` of `donor`.
+    pub(super) fn share(&mut self, donor: SeqId, seq: SeqId, tokens: u32) {
+        self.provide(seq, tokens);
+        self.cache.push(CacheOp::Share { from: donor, to: seq, tokens });
+    }
+
+    /// Empties `seq`, for `tokens` that it is provided with.
+    fn provide(&mut self, seq: SeqId, tokens: u32) {
+        let Some(sequence) = self.live.get_mut(&seq) else { return };
+        if !sequence.is_untouched() {
+            self.cache.push(CacheOp::Drop { seq });
         }
+        (sequence.computed, sequence.cached) = (tokens, tokens);
     }
 }
 

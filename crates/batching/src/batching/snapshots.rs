@@ -49,7 +49,8 @@ impl Batching {
         let criteria = ReuseCriteria { rates: self.rates(), room: self.config.sequence_cells() };
         let beyond = token_count(tokens).saturating_sub(self.prefix_cache.covers(tokens, criteria));
         let copied = CopyVolume::across(self.bytes_of(tokens));
-        if beyond >= MIN_SNAPSHOT_TOKENS && criteria.rates.saved_s(beyond, copied) > 0.0 {
+        let is_long = beyond >= MIN_SNAPSHOT_TOKENS || self.is_wanted(tokens);
+        if is_long && criteria.rates.saved_s(beyond, copied) > 0.0 {
             self.save_snapshot(Kind::Conversation, seq, tokens);
         }
     }

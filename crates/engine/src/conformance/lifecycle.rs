@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use harmonic_types::{AgentName, Bytes, FinishReason, Rejection};
+use harmonic_types::{AgentName, Bytes, FinishReason, Rejection, RequestClass};
 
 use super::{Factory, answer, ask, collect, config};
 use crate::engine::{AgentSlots, Engine, Health, ReslotError};
@@ -66,6 +66,32 @@ pub(super) async fn a_borrower_loses_nothing(factory: Factory<'_>) {
     for generation in [own, borrowing] {
         let answer = collect(generation).await;
         assert_eq!(answer.reason, Some(FinishReason::Length));
+        assert_eq!(answer.usage.completion_tokens, 300, "nothing is lost by preemption");
+    }
+}
+
+pub(super) async fn an_interactive_request_preempts_the_background(factory: Factory<'_>) {
+    let engine = factory(config(2, 512));
+    let background = |id| {
+        let mut request = ask(id, "first", "Write a story.", 300);
+        request.class = RequestClass::Background;
+        request.ignore_eos = true;
+        request
+    };
+    let mut own = engine.submit(background(1)).await.expect("within its quota");
+    let mut borrowing = engine.submit(background(2)).await.expect("on a borrowed slot");
+    own.next().await.expect("it runs");
+    borrowing.next().await.expect("it runs");
+    // Both slots are taken, that of its own agent by a background request.
+    let mut long = ask(3, "first", "Write a story.", 200);
+    long.ignore_eos = true;
+    let mut interactive = engine.submit(long).await.expect("at once");
+    interactive.next().await.expect("it runs");
+    let second = answer(&engine, ask(4, "second", "Say hello.", 3)).await;
+    assert!(second.usage.completion_tokens > 0);
+    assert_eq!(collect(interactive).await.usage.completion_tokens, 200);
+    for generation in [own, borrowing] {
+        let answer = collect(generation).await;
         assert_eq!(answer.usage.completion_tokens, 300, "nothing is lost by preemption");
     }
 }

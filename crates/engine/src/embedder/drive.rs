@@ -6,8 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use harmonic_admission::{Admission, Decision, Slots, Tick, Ticket};
-use harmonic_types::{Rejection, RequestId};
-use tokio::sync::oneshot;
+use harmonic_types::{Rejection, RequestClass, RequestId};
 
 use super::encoder::Encoder;
 use super::requests::{BatchLimits, EmbeddingRequests, OpenRequest};
@@ -15,6 +14,7 @@ use crate::clock::Clock;
 use crate::device::{DeviceHandle, StepPermit};
 use crate::drive::{BATCH_WINDOW, BLOCKED, IDLE_WAIT};
 use crate::engine::{Drained, EngineError, ReslotError};
+use crate::engine_handle::{ReslotReply, ThreadCommand};
 use crate::local::LocalConfig;
 use crate::machine::MachineError;
 use crate::thread::ThreadContext;
@@ -28,9 +28,23 @@ pub(super) enum Command {
     /// Cancel a request whose client is gone.
     Cancel(RequestId),
     /// Set planned slots, by agent index.
-    Reslot(Vec<(usize, u32)>, oneshot::Sender<Result<(), ReslotError>>),
+    Reslot(Vec<(usize, u32)>, ReslotReply),
     /// Finish open requests within this time, then end.
     Drain(Duration),
+}
+
+impl ThreadCommand for Command {
+    fn cancel(id: RequestId) -> Self {
+        Self::Cancel(id)
+    }
+
+    fn reslot(slots: Vec<(usize, u32)>, reply: ReslotReply) -> Self {
+        Self::Reslot(slots, reply)
+    }
+
+    fn drain(grace: Duration) -> Self {
+        Self::Drain(grace)
+    }
 }
 
 /// Context of an engine thread, from which an encoder is driven.
@@ -100,7 +114,7 @@ impl<E: Encoder> Loop<'_, E> {
         loop {
             if self.requests.is_empty() {
                 // Other engines must not wait for a report until the next command.
-                self.report(device);
+                self.report(device, clock.now());
             }
             if !self.take_commands(commands, clock) {
                 return Ok(self.draining.map_or(Drained::default(), |(_, drained)| drained));
@@ -110,7 +124,7 @@ impl<E: Encoder> Loop<'_, E> {
                     self.cancel(id);
                 }
             }
-            let permit = self.report(device);
+            let permit = self.report(device, clock.now());
             if let Some((device, permit)) = permit.filter(|(_, permit)| permit.allowance.yields) {
                 device.wait(permit, YIELD);
             }
@@ -158,9 +172,11 @@ impl<E: Encoder> Loop<'_, E> {
     fn report<'d>(
         &mut self,
         device: Option<&'d DeviceHandle>,
+        now: Tick,
     ) -> Option<(&'d DeviceHandle, StepPermit)> {
         let device = device?;
-        let permit = device.report(self.admission.demand(|id| self.requests.is_untouched(id)));
+        let demand = self.admission.demand(now, |id| self.requests.is_untouched(id));
+        let permit = device.report(demand);
         self.admission.set_limit(permit.allowance.in_flight);
         Some((device, permit))
     }
@@ -212,7 +228,8 @@ impl<E: Encoder> Loop<'_, E> {
     fn handle(&mut self, command: Command, clock: &impl Clock) {
         match command {
             Command::Submit(id, request) => {
-                let ticket = Ticket { id, agent: request.index };
+                let class = RequestClass::Interactive;
+                let ticket = Ticket { id, agent: request.index, class };
                 let offered = match self.draining {
                     Some(_) => Err(Rejection::Draining),
                     None => self.admission.offer(clock.now(), ticket),

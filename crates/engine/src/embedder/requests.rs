@@ -9,7 +9,7 @@ use std::time::Duration;
 use harmonic_admission::AgentLoad;
 use harmonic_batching::Token;
 use harmonic_events::Outcome;
-use harmonic_types::{AgentName, Rejection, RequestId, Usage};
+use harmonic_types::{AgentName, Rejection, RequestClass, RequestId, Usage};
 use tokio::sync::oneshot;
 
 use crate::embedding_run::Vectors;
@@ -107,7 +107,8 @@ impl EmbeddingRequests {
 
     pub(super) fn open(&mut self, id: RequestId, request: OpenRequest) {
         let OpenRequest { request: client, agent, inputs, .. } = &request;
-        self.publisher.queued(*client, agent.clone(), inputs.tokens);
+        let class = RequestClass::Interactive;
+        self.publisher.queued(*client, agent.clone(), class, inputs.tokens);
         self.open.insert(id, request);
     }
 

@@ -138,33 +138,43 @@ impl LocalConfig {
 
 /// Device shared by the engines of `plan`; `None` if there is only one engine.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
-    let quota = plan.engines.iter().map(|engine| engine_quota(plan, engine));
-    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quota))
+    let quota = |engine| generates(engine).then(|| engine_quota(plan, engine));
+    let quotas = plan.engines.iter().map(quota);
+    (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quotas))
 }
 
-/// Sum of the quotas of the agents of `engine`, out of the plan's limit in flight.
+/// Sum of the quotas of the agents of `engine`: out of the plan's limit in flight, which sequences
+/// share. Requests for embeddings run in none, so each of their engines has the limit to itself.
 fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
-    let own = plan_quotas(plan).filter(|(agent, _)| engine.agents.contains(&agent.name));
+    if !generates(engine) {
+        return plan.max_in_flight;
+    }
+    let own = quotas_in_flight(plan).filter(|(agent, _)| engine.agents.contains(&agent.name));
     own.map(|(_, quota)| quota).sum()
 }
 
 /// Sequences in flight that belong to no agent of `plan`. In a unified cache, sequences beyond the
 /// slots have no cells of their own.
 fn unowned(plan: &Plan, engine: &EnginePlan) -> u32 {
-    let owned: u32 = plan_quotas(plan).map(|(_, quota)| quota).sum();
+    let owned: u32 = quotas_in_flight(plan).map(|(_, quota)| quota).sum();
     match engine.local().kv_layout {
         KvLayout::Streams => plan.max_in_flight.saturating_sub(owned),
         KvLayout::Unified => 0,
     }
 }
 
-/// The placed agents of `plan` with their quotas, out of the plan's limit in flight.
-fn plan_quotas(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
-    let placed: Vec<_> = plan.agents.iter().filter(|agent| agent.engine.is_some()).collect();
-    let configs: Vec<AgentConfig> = placed
+/// The agents of `plan` that generate text with their quotas, out of the plan's limit in flight.
+fn quotas_in_flight(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
+    let generating: Vec<_> = plan.generating().collect();
+    let configs: Vec<AgentConfig> = generating
         .iter()
         .map(|agent| AgentConfig { name: agent.name.clone(), tier: agent.tier, slots: agent.slots })
         .collect();
     let quotas = quotas(&configs, plan.max_in_flight);
-    placed.into_iter().zip(quotas)
+    generating.into_iter().zip(quotas)
+}
+
+/// Whether `engine` generates text; otherwise it computes embeddings.
+fn generates(engine: &EnginePlan) -> bool {
+    engine.local().pooling.is_none()
 }

@@ -3,11 +3,15 @@
 //! Invariants: a prompt that certainly does not fit is rejected before it is rendered, or at least
 //! before it is tokenised; a prompt is dropped on the worker thread, since that may take long too.
 
+use std::borrow::Cow;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, ContentPart, LargerContext, Prompt, Rejection, Request, Tokens};
+use harmonic_types::{
+    AgentName, AgentSpec, ContentPart, LargerContext, Prompt, Rejection, Request, SystemTurn,
+    Tokens,
+};
 
 use super::Shared;
 use super::config::ServedAgent;
@@ -30,7 +34,7 @@ impl Shared {
     pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
         let ServedAgent { context, trained, .. } =
-            self.config.agents[self.agent(&request.agent)?];
+            self.thread.config().agents[self.thread.agent(&request.agent)?];
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
             let larger = LargerContext::of(least, context, trained);
@@ -48,7 +52,7 @@ impl Shared {
         let (shared, agent) = (Arc::clone(self), request.agent.clone());
         self.work(agent, size(&request.prompt), move |cancelled| {
             shared.check(&request)?;
-            let served = &shared.config.agents[shared.agent(&request.agent)?];
+            let served = &shared.thread.config().agents[shared.thread.agent(&request.agent)?];
             let rendered = shared.render(&request, served.context, cancelled)?;
             if let Prompt::Chat { messages, .. } = &mut request.prompt {
                 drop(mem::take(messages));
@@ -60,11 +64,11 @@ impl Shared {
 
     /// Counts the tokens of the prompt of `request`.
     pub(super) async fn count(self: &Arc<Self>, request: Request) -> Result<Tokens, Rejection> {
-        let index = self.agent(&request.agent)?;
+        let index = self.thread.agent(&request.agent)?;
         let shared = Arc::clone(self);
         self.work(request.agent.clone(), size(&request.prompt), move |cancelled| {
             only_text(&request)?;
-            let served = &shared.config.agents[index];
+            let served = &shared.thread.config().agents[index];
             // Counts beyond the context, up to a limit.
             let most = Tokens(served.context.0.saturating_mul(COUNTED_CONTEXTS));
             let beyond = |least: Tokens| Rejection::Invalid {
@@ -116,11 +120,17 @@ impl Shared {
         most: Tokens,
         cancelled: &CancelFlag,
     ) -> Result<Rendered, Rejection> {
-        let served = &self.config.agents[self.agent(&request.agent)?];
+        let served = &self.thread.config().agents[self.thread.agent(&request.agent)?];
         let budget =
             Budget { tokens: Some(most), trained: served.trained, cancelled: cancelled.clone() };
         let thinking = super::thinking(request);
-        self.chat.render(&served.spec, &request.prompt, thinking, &request.tool_choice, &budget)
+        let spec = match request.system {
+            SystemTurn::Agent => Cow::Borrowed(&served.spec),
+            SystemTurn::Request => {
+                Cow::Owned(AgentSpec { system: String::new(), ..served.spec.clone() })
+            }
+        };
+        self.chat.render(&spec, &request.prompt, thinking, &request.tool_choice, &budget)
     }
 }
 

@@ -97,7 +97,7 @@ impl Shared {
             Ok(token) if *id < size => Ok((Token(token), *bias)),
             _ => Err(invalid(format!(
                 "the logit bias names token {id}, but the tokens of {} are 0 to {}",
-                self.config.model,
+                self.thread.config().model,
                 size.saturating_sub(1)
             ))),
         };

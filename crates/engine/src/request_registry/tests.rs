@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harmonic_batching::{Finished, Token};
 use harmonic_events::EventStream;
-use harmonic_types::{AgentName, Event, FinishReason, RequestId, Usage};
+use harmonic_types::{AgentName, Event, FinishReason, RequestClass, RequestId, Usage};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -37,7 +37,9 @@ fn last_word(failure: Failure) -> Event {
         events,
     };
     let progress = Progress::Untouched;
-    let open = PendingRequest { client, agent: 0, prompt_tokens: 1, progress, sampler: None };
+    let class = RequestClass::Interactive;
+    let open =
+        PendingRequest { client, agent: 0, class, prompt_tokens: 1, progress, sampler: None };
     registry.open(RequestId(1), open);
     let choice = |token: u8, failure: Option<Failure>| SampledToken {
         token: Token(token.into()),

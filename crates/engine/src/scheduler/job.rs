@@ -1,7 +1,7 @@
 //! Request in the form that the scheduler accepts.
 
 use harmonic_batching::Token;
-use harmonic_types::RequestId;
+use harmonic_types::{RequestClass, RequestId};
 
 /// A request in tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct Job {
     pub id: RequestId,
     /// Index into [`super::SchedulerConfig::agents`].
     pub agent: usize,
+    /// Priority class.
+    pub class: RequestClass,
     /// Rendered prompt; not empty.
     pub prompt: Vec<Token>,
     /// Number of leading tokens shared by all requests of the agent (its system prompt); 0 without

@@ -6,4 +6,5 @@ mod fake;
 mod preemption;
 mod prefix;
 mod rules;
+mod siblings;
 mod traffic;

@@ -42,6 +42,8 @@ pub struct ApiKey {
     pub fingerprint: Fingerprint,
     /// Rate limit in requests per minute, also the burst size; `None` for none.
     pub per_minute: Option<NonZeroU32>,
+    /// Whether it may approve commands of its own runs.
+    pub may_approve_commands: bool,
 }
 
 /// The keys cannot be read at present, so all requests are refused.
@@ -106,17 +108,17 @@ impl Keys {
         self.keys.iter().rfind(matches)
     }
 
-    /// Name of the key in `headers`, counted against its rate limit.
-    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<&str, ApiError> {
+    /// The key in `headers`, counted against its rate limit.
+    pub(super) fn authenticate(&self, headers: &HeaderMap) -> Result<&ApiKey, ApiError> {
         let presented = presented(headers).ok_or(ApiError::MissingKey)?;
         let presented = Fingerprint(Sha256::digest(presented).into());
         let state = self.find(presented).ok_or(ApiError::UnknownKey)?;
-        let name = state.key.name.as_str();
+        let key = &state.key;
         match state.limiter.as_ref().map(|limiter| limiter.check()) {
-            None | Some(Ok(())) => Ok(name),
+            None | Some(Ok(())) => Ok(key),
             Some(Err(until)) => Err(ApiError::RateLimited {
-                name: name.to_owned(),
-                per_minute: state.key.per_minute.map_or(0, NonZeroU32::get),
+                name: key.name.clone(),
+                per_minute: key.per_minute.map_or(0, NonZeroU32::get),
                 retry_after: until.wait_time_from(DefaultClock::default().now()),
             }),
         }

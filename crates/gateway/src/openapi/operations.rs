@@ -5,6 +5,7 @@ use harmonic_api::ollama::{ChatBody, GenerateBody, PullBody, ShowBody};
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::openai::completions::CompletionBody;
 use harmonic_api::openai::responses::ResponsesBody;
+use harmonic_api::runs::{CreateRun, DecideApproval};
 use harmonic_api::{EmbedBody, EmbeddingsBody, OlderEmbedBody, ndjson, sse};
 use schemars::{Schema, SchemaGenerator};
 
@@ -37,6 +38,10 @@ pub(super) enum Answer {
     Described,
     /// Metrics in the `OpenMetrics` text format.
     Metrics,
+    /// Plain text.
+    Text,
+    /// No body.
+    Nothing,
 }
 
 /// Operation without a body.
@@ -58,6 +63,16 @@ const fn ask(
     answer: Answer,
 ) -> Operation {
     Operation { method: "post", path, summary, body: Some(body), names_agent: true, answer }
+}
+
+/// Operation on runs.
+const fn run(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    answer: Answer,
+) -> Operation {
+    Operation { method, path, summary, body: None, names_agent: false, answer }
 }
 
 const SSE: Answer = Answer::Streamed(sse::MEDIA_TYPE);
@@ -128,4 +143,21 @@ pub(super) const OPERATIONS: &[Operation] = &[
         SchemaGenerator::subschema_for::<OlderEmbedBody>,
         Answer::Json,
     ),
+    Operation {
+        body: Some(SchemaGenerator::subschema_for::<CreateRun>),
+        ..run("post", "/runs", "Give the team a goal", Answer::Json)
+    },
+    run("get", "/runs", "The runs of this key, newest first", Answer::Json),
+    run("get", "/runs/{id}", "The record of a run, up to now", Answer::Json),
+    run("get", "/runs/{id}/events", "What happens in a run", Answer::Events),
+    run("get", "/runs/{id}/approvals", "Questions that wait for a person", Answer::Json),
+    Operation {
+        body: Some(SchemaGenerator::subschema_for::<DecideApproval>),
+        ..run("post", "/runs/{id}/approvals/{n}", "Answer a question", Answer::Json)
+    },
+    run("post", "/runs/{id}/stop", "Interrupt a run, so that it can be resumed", Answer::Json),
+    run("post", "/runs/{id}/resume", "Let a stopped run go on", Answer::Json),
+    run("post", "/runs/{id}/replay", "Do a finished run again, without a model", Answer::Json),
+    run("delete", "/runs/{id}", "End a run and remove all of it", Answer::Nothing),
+    run("get", "/runs/{id}/artifacts/{task}", "The artifact of a task, whole", Answer::Text),
 ];

@@ -18,6 +18,7 @@ fn key(name: &str, text: &str, per_minute: Option<u32>) -> ApiKey {
         name: name.to_owned(),
         fingerprint: Fingerprint::of(text),
         per_minute: per_minute.and_then(NonZeroU32::new),
+        may_approve_commands: false,
     }
 }
 

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use harmonic_api::{Client, ClientError, TeamEvents, TeamUpdate};
 use harmonic_events::{AgentSlots, EventStream, Outcome, TeamEvent};
 use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Keys};
-use harmonic_types::RequestId;
+use harmonic_types::{RequestClass, RequestId};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -47,6 +47,7 @@ fn queued(id: u64) -> TeamEvent {
         engine: "e0".to_owned(),
         request: RequestId(id),
         agent: "coder".into(),
+        class: RequestClass::Interactive,
         prompt_tokens: 3,
     }
 }
@@ -150,6 +151,7 @@ async fn other_methods_and_strangers_take_no_place() {
         name: "laptop".to_owned(),
         fingerprint: Fingerprint::of("hs-one"),
         per_minute: None,
+        may_approve_commands: false,
     }]);
     let access = Access { keys: Some(Arc::new(Arc::new(keys))), ..Access::default() };
     let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());

@@ -162,7 +162,7 @@ async fn slots_of_every_agent() {
     content-type: application/json
     x-request-id: req-ID
 
-    {"schema":"harmonic.slots/1","engines":[{"id":"small","model":"smollm2:135m","digest":"b179","format":"F16","build":"scripted/1","kv_layout":"unified","kv_type":"q8_0","capabilities":{"generation":true,"logprobs":true,"forms":{"json_object":true,"json_schema":true,"grammar":true,"regex":true},"tools":true,"strict_tools":true,"exact_counts":true,"preemption":true,"prefix_cache":true,"embeddings":false,"ignore_eos":true,"request_context":false,"vision":false,"audio":false},"state":"ready","sequences":4,"in_flight":1,"lent":0,"parked":0,"queued":5,"preparing":0,"agents":[{"agent":"coder","slots":2,"context":2048,"in_flight":1,"borrowed":0,"parked":0,"queued":5}]}]}
+    {"schema":"harmonic.slots/1","engines":[{"id":"small","model":"smollm2:135m","digest":"b179","format":"F16","build":"scripted/1","kv_layout":"unified","kv_type":"q8_0","capabilities":{"generation":true,"logprobs":true,"forms":{"json_object":true,"json_schema":true,"grammar":true,"regex":true},"tools":true,"strict_tools":true,"exact_counts":true,"preemption":true,"prefix_cache":true,"embeddings":false,"ignore_eos":true,"own_system_turn":true,"request_context":false,"vision":false,"audio":false},"state":"ready","sequences":4,"in_flight":1,"lent":0,"parked":0,"queued":5,"preparing":0,"agents":[{"agent":"coder","slots":2,"context":2048,"in_flight":1,"borrowed":0,"parked":0,"queued":5}]}]}
     "#));
 }
 

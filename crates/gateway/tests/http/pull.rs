@@ -156,6 +156,7 @@ async fn a_key_has_one_pull_at_a_time_and_all_keys_two() {
         name: name.to_owned(),
         fingerprint: Fingerprint::of(name),
         per_minute: None,
+        may_approve_commands: false,
     };
     let names = ["one", "two", "three"];
     let keys = Arc::new(Keys::new(names.map(key)));

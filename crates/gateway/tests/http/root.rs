@@ -24,6 +24,7 @@ async fn with_keys() -> TestServer {
         name: "laptop".to_owned(),
         fingerprint: Fingerprint::of("hs-one"),
         per_minute: None,
+        may_approve_commands: false,
     };
     let keys: Arc<Keys> = Arc::new(Keys::new([key]));
     let access = Access { keys: Some(Arc::new(keys)), ..Access::default() };

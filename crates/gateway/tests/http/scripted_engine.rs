@@ -40,6 +40,7 @@ pub const ALL_CAPABILITIES: Capabilities = Capabilities {
     prefix_cache: true,
     embeddings: false,
     ignore_eos: true,
+    own_system_turn: true,
     request_context: false,
     vision: false,
     audio: false,

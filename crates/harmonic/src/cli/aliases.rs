@@ -17,8 +17,7 @@ const ALIASES: [(&str, &[&str]); 8] = [
 ];
 
 /// Names whose arguments differ too much, and what to use instead.
-const TIPS: [(&str, &str); 5] = [
-    ("run", "`harmonic chat AGENT` chats with an agent of a running team"),
+const TIPS: [(&str, &str); 4] = [
     ("start", "`harmonic up` starts a team, in the background with --detach"),
     ("create", "agents come from a stack file: `harmonic up --stack FILE`"),
     ("cp", "`harmonic models pull SOURCE --name NAME` stores a model under another name"),

@@ -94,6 +94,9 @@ pub enum Keys {
         /// Requests per minute [default: no limit]
         #[arg(long, value_name = "N")]
         per_minute: Option<NonZeroU32>,
+        /// Let the key approve commands of its own runs
+        #[arg(long)]
+        approve_commands: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -17,10 +17,10 @@ pub struct ServerArgs {
     /// Use the team on this port of this machine [default: $HARMONIC_PORT or 4276 if a team runs
     /// there, else the only team]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
-        conflicts_with = "url")]
+        conflicts_with = "url", global = true)]
     pub port: Option<u16>,
     /// Use the server at this address instead: a URL, or HOST:PORT
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", global = true)]
     pub url: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use harmonic_app::measure::{self, BenchRequest, Session, save};
 use harmonic_app::{Settings, tune};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::BenchRun;
 use serde_json::json;
@@ -10,7 +11,6 @@ use super::prepare::{self, Prepared};
 use crate::cli::{Bench, Protocol};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 pub async fn run(
     args: &Bench,

@@ -11,6 +11,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{Settings, TeamRequest, inspect, measure};
+use harmonic_process::{Stop, Stopped};
 use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
@@ -21,7 +22,6 @@ use super::prepare::{self, Prepared};
 use crate::cli::Demo;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 const STACK: &str = "starter";
 
@@ -64,7 +64,7 @@ pub async fn run(
     serving.drain(Duration::ZERO).await?;
     let (answers, run) = ran??;
     if stop.is_requested() {
-        return Err(CliError::stopped().into());
+        return Err(Stopped.into());
     }
     printer.heading("7  Summary")?;
     let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), width);

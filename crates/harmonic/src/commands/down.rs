@@ -2,12 +2,12 @@
 
 use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances};
+use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, spinner};
 
 use crate::cli::Down;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 pub async fn run(
     args: &Down,

@@ -1,9 +1,9 @@
 //! `harmonic keys`.
 
 use harmonic_app::Settings;
-use harmonic_app::keyring::Keyring;
+use harmonic_app::keyring::{KeyEntry, KeyGrants, Keyring};
 use harmonic_render::{self as render, Printer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::Keys;
 use crate::exit::Exit;
@@ -11,10 +11,16 @@ use crate::exit::Exit;
 pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let mut ring = Keyring::open(&settings.keys)?;
     match args {
-        Keys::Add { name, per_minute, json } => {
-            let key = ring.add(&name, per_minute)?;
+        Keys::Add { name, per_minute, approve_commands, json } => {
+            let may_approve_commands = approve_commands;
+            let key = ring.add(&name, KeyGrants { per_minute, may_approve_commands })?;
             if json {
-                printer.json(&json!({"name": name, "key": key, "per_minute": per_minute}))?;
+                printer.json(&json!({
+                    "name": name,
+                    "key": key,
+                    "per_minute": per_minute,
+                    "approves_commands": may_approve_commands,
+                }))?;
             } else {
                 printer.message("this key is shown only once and not stored:");
                 printer.data(&key)?;
@@ -26,11 +32,7 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
         }
         Keys::List { json } => {
             if json {
-                let keys: Vec<_> = ring
-                    .entries()
-                    .iter()
-                    .map(|key| json!({"name": key.name, "per_minute": key.per_minute}))
-                    .collect();
+                let keys: Vec<_> = ring.entries().iter().map(document).collect();
                 printer.json(&json!({"schema": "harmonic.keys/1", "keys": keys}))?;
             } else if ring.entries().is_empty() {
                 printer.message("no keys; `harmonic keys add NAME` creates one");
@@ -49,4 +51,12 @@ pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result
         }
     }
     Ok(Exit::Ok)
+}
+
+fn document(key: &KeyEntry) -> Value {
+    json!({
+        "name": key.name,
+        "per_minute": key.per_minute,
+        "approves_commands": key.may_approve_commands,
+    })
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use harmonic_app::team_log::{self, LogReader};
 use harmonic_app::{ProcessId, Settings};
+use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 
 use crate::cli::Logs;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Interval between two looks at the log.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

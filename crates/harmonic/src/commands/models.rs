@@ -2,13 +2,13 @@
 
 use harmonic_app::models::Removed;
 use harmonic_app::{Settings, models};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::ModelFile;
 use serde_json::json;
 
 use crate::cli::Models;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 pub async fn run(
     args: Models,

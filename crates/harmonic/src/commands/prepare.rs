@@ -3,16 +3,10 @@
 
 use harmonic_app::downloads::{Downloads, STARTER};
 use harmonic_app::{Settings, TeamRequest, inspect, models, plan};
-use harmonic_render::{self as render, Printer, Progress, spinner};
+use harmonic_process::Stop;
+use harmonic_render::{Printer, Progress};
+use harmonic_repl::consent::is_wanted;
 use harmonic_types::{Hardware, Plan, StackSpec};
-
-use crate::error::CliError;
-use crate::question::{self, Answer};
-use crate::stop::Stop;
-
-const YES: Answer = "yes";
-const SMALL: Answer = "starter";
-const NO: Answer = "no";
 
 /// A stack with its models in the store.
 pub struct Prepared {
@@ -73,43 +67,4 @@ pub async fn plan(
         self::stack(team, settings, yes, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?;
     Ok((plan, is_replaced))
-}
-
-/// Whether the user wants these downloads, and not the starter instead.
-async fn is_wanted(
-    downloads: &mut Downloads,
-    settings: &Settings,
-    yes: bool,
-    printer: &Printer,
-    stop: &Stop,
-) -> anyhow::Result<bool> {
-    let must_ask = downloads.need_consent() && !yes;
-    if must_ask {
-        let waiting = printer.is_live().then(|| spinner(printer, "measuring the download rate"));
-        let measured = stop.or(downloads.preview(settings)).await;
-        if let Some(waiting) = waiting {
-            waiting.finish_and_clear();
-        }
-        measured?;
-    }
-    let is_short = downloads.shortage().is_some();
-    if !must_ask && !is_short {
-        return Ok(true);
-    }
-    let has_choice = !is_short || downloads.starter.is_some();
-    let text = render::downloads::text(downloads, printer.message_width());
-    if !must_ask || !printer.is_interactive() || !has_choice {
-        return Err(CliError::new(text, render::downloads::remedy(downloads)).into());
-    }
-    let answers: &'static [Answer] = match (is_short, downloads.starter) {
-        (false, Some(_)) => &[YES, SMALL, NO],
-        (false, None) => &[YES, NO],
-        (true, _) => &[SMALL, NO],
-    };
-    let question = render::downloads::question(downloads, &text, printer.message_width());
-    match stop.or(question::ask(&question, answers)).await? {
-        YES => Ok(true),
-        SMALL => Ok(false),
-        _ => Err(CliError::new("nothing was fetched", render::downloads::remedy(downloads)).into()),
-    }
 }

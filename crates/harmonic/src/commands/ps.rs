@@ -6,12 +6,12 @@ use harmonic_app::instances::{self, TeamStatus};
 use harmonic_app::server_choice::port_option;
 use harmonic_app::watch::{UpdateDocument, Watch};
 use harmonic_app::{ServerChoice, Settings};
+use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
 use tokio::time::interval;
 
 use crate::cli::Ps;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Between two drawings while no event comes: rates go out of date.
 const REDRAW: Duration = Duration::from_secs(1);

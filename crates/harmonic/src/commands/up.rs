@@ -9,6 +9,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::port_option;
 use harmonic_app::{Instance, Settings, instances, plan};
+use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
 use harmonic_types::Finding;
@@ -17,7 +18,6 @@ use super::prepare;
 use crate::cli::Up;
 use crate::environment;
 use crate::exit::Exit;
-use crate::stop::Stop;
 
 /// Flag of the foreground process and the one it is replaced by for the background process.
 const DETACH_FLAG: &str = "--detach";

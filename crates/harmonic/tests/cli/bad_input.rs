@@ -69,7 +69,6 @@ fn wrong_usage_has_its_own_exit_code() {
         (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
         (vec!["models", "convert", "x", "--to", "Q9"], "invalid weight format `Q9`"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),
-        (vec!["run", "coder"], "`harmonic chat AGENT` chats with an agent"),
         (vec!["chat", "coder", "--temperature", "2.1"], "expected a number from 0 to 2"),
         (vec!["chat", "coder", "--temperature", "NaN"], "expected a number from 0 to 2"),
         (vec!["chat", "coder", "--max-tokens", "0"], "--max-tokens"),

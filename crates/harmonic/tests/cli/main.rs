@@ -24,6 +24,10 @@ mod ports;
 mod pseudo_terminal;
 mod pulling;
 mod real;
+#[cfg(target_os = "linux")]
+mod runs;
+#[cfg(target_os = "linux")]
+mod scripted_runs;
 mod serving;
 mod team_logs;
 mod trades;

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use harmonic_engine::sim::spawn;
 use harmonic_engine::{EngineError, Health, LocalConfig};
 use harmonic_events::EventStream;
-use harmonic_types::{Event, FinishReason, Rejection};
+use harmonic_types::{EngineSpec, Event, FinishReason, KvLayout, Pooling, Rejection};
 
 use super::*;
 use crate::engine_factory::NoProgress;
@@ -45,6 +45,23 @@ async fn start(plan: Plan, sims: &Arc<Sims>) -> Result<Deployment, LaunchError> 
 
 fn health(sims: &Sims) -> Vec<Health> {
     sims.started.lock().unwrap().iter().map(|engine| engine.status().health).collect()
+}
+
+#[test]
+fn embeddings_claim_none_of_the_sequences_of_other_engines() {
+    let mut plan = plan();
+    let in_streams = |plan: &mut Plan, pooling| {
+        for (engine, pooling) in plan.engines.iter_mut().zip([None, pooling]) {
+            let EngineSpec::Sim(local) = &mut engine.spec else { panic!("simulated") };
+            (local.kv_layout, local.pooling) = (KvLayout::Streams, pooling);
+        }
+        LocalConfig::of(plan, &plan.engines[0])
+    };
+    let beside_text = in_streams(&mut plan, None);
+    assert_eq!((beside_text.quota_total, beside_text.unowned), (2, 0), "two of four each");
+    let beside_embeddings = in_streams(&mut plan, Some(Pooling::Mean));
+    assert_eq!((beside_embeddings.quota_total, beside_embeddings.unowned), (2, 2));
+    assert_eq!(LocalConfig::of(&plan, &plan.engines[1]).quota_total, plan.max_in_flight);
 }
 
 #[tokio::test]

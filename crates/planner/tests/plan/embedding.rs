@@ -71,6 +71,21 @@ fn the_other_agents_keep_what_they_have_without_it() {
     assert_eq!(without.max_in_flight, with.max_in_flight);
 }
 
+/// A stack of one specialist, whose sequences beyond its slots belong to nobody.
+#[test]
+fn requests_for_embeddings_claim_no_sequence() {
+    let mut stack = starter();
+    stack.agents.retain(|agent| agent.tier == Tier::Specialists);
+    stack.agents.truncate(1);
+    let without = planned(&stack);
+    stack.agents.push(agent("search", Tier::Specialists, "encoder", 512));
+    let with = planned(&stack);
+    let [alone, beside] = [&without, &with].map(|plan| &plan.engines[0]);
+    assert!(alone.sequences > alone.slots, "some are lent: {alone:?}");
+    assert_eq!((alone.sequences, alone.preempt_bytes), (beside.sequences, beside.preempt_bytes));
+    assert_eq!(search(&with).0.slots, without.agents[0].slots, "it keeps its own slots");
+}
+
 /// Positions beyond those of the model would be read beyond its weights.
 #[test]
 fn a_context_is_never_rounded_beyond_the_positions_of_the_model() {

@@ -1,14 +1,17 @@
-//! The page in a real browser: it opens without errors, shows one point per level, and fits screens
-//! of any width in both colour schemes.
+//! The pages in a real browser: they open without errors, and fit screens of any width in both colour
+//! schemes; that of a benchmark shows one point per level.
 #![expect(
     clippy::unwrap_used,
     reason = "a test fails by panicking; clippy sees only its root function"
 )]
 
 mod browser;
+// The records of the unit tests.
+#[path = "../../src/run/sample.rs"]
+mod runs;
 
 use harmonic_profiles::published;
-use harmonic_report::html;
+use harmonic_report::{html, run};
 use harmonic_types::{
     BenchRun, Finding, Interval, Percentiles, PowerFigures, PowerScope, SweetSpot, TokensPerJoule,
     TokensPerSecond, Watts, WindowResult,
@@ -17,7 +20,7 @@ use harmonic_types::{
 use crate::browser::{Browser, Scheme};
 
 /// The paper's record, completed with the figures of a measurement.
-fn run() -> BenchRun {
+fn benchmark() -> BenchRun {
     let mut run = published("dgx-spark").unwrap();
     for level in run.series.iter_mut().flat_map(|series| &mut series.levels) {
         let mean = level.tok_s.unwrap().mean;
@@ -46,16 +49,16 @@ fn run() -> BenchRun {
     run
 }
 
-/// [`run`] with the first model only, whose chart has references, too.
+/// [`benchmark`] with the first model only, whose chart has references, too.
 fn one_model() -> BenchRun {
-    let mut run = run();
+    let mut run = benchmark();
     run.series.truncate(1);
     run
 }
 
 #[test]
 fn a_browser_shows_every_level_and_has_nothing_to_complain_of() {
-    let run = run();
+    let run = benchmark();
     let browser = Browser::new();
     let shown = browser.open(&html::render(&run));
     let levels: usize = run.series.iter().map(|series| series.levels.len()).sum();
@@ -66,7 +69,7 @@ fn a_browser_shows_every_level_and_has_nothing_to_complain_of() {
 #[test]
 fn the_page_fits_every_width_in_both_schemes() {
     let browser = Browser::new();
-    for run in [run(), one_model()] {
+    for run in [benchmark(), one_model()] {
         let page = html::render(&run);
         for scheme in [Scheme::Light, Scheme::Dark] {
             for (width, chart) in
@@ -85,10 +88,33 @@ fn the_page_fits_every_width_in_both_schemes() {
 }
 
 #[test]
+fn the_page_of_a_run_fits_every_width_in_both_schemes() {
+    let browser = Browser::new();
+    for record in [runs::small(), runs::wide(), runs::hostile()] {
+        let page = run::html(&record).replace("<details>", "<details open>");
+        let shown = browser.open(&page);
+        assert_eq!(shown.matches("<details open").count(), record.tasks.len());
+        for scheme in [Scheme::Light, Scheme::Dark] {
+            for (width, chart) in
+                [(320, "360"), (390, "360"), (760, "360"), (800, "860"), (1280, "860")]
+            {
+                let found = browser.inspect(&page, width, scheme);
+                let seen = format!("{width} px, {scheme:?}: {found:#?}");
+                assert_eq!(found.faults, Vec::<String>::new(), "{seen}");
+                assert_eq!(found.fact("scheme"), scheme.name(), "{seen}");
+                assert_eq!(found.fact("requests"), "0", "{seen}");
+                // The graph, then the timeline.
+                assert_eq!(found.fact("widths").split(' ').nth(1), Some(chart), "{seen}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_inspection_sees_faults() {
     let bad = "svg text { font-size: 30px !important; fill: #999 !important }\
                body { min-width: 1500px } .scroll { background: none !important }";
-    let page = html::render(&run()).replace("</style>", &format!("{bad}</style>"));
+    let page = html::render(&benchmark()).replace("</style>", &format!("{bad}</style>"));
     let found = Browser::new().inspect(&page, 1280, Scheme::Light);
     for fault in ["the page is 1500 px wide", "contrast 2.85", " on ", "cut off", "no shadow"] {
         assert!(found.faults.iter().any(|found| found.contains(fault)), "{fault}: {found:#?}");

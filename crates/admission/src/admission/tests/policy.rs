@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use harmonic_types::{Rejection, RequestId, Tier};
+use harmonic_types::{Rejection, RequestClass, RequestId, Tier};
 
 use super::team::{Preemptible, Team, agent, config};
 use crate::{Admission, AdmissionConfig, BorrowRequest, Room, Short, Slots, Tick, Ticket};
+
+fn ticket(id: u64, agent: usize) -> Ticket {
+    Ticket { id: RequestId(id), agent, class: RequestClass::Interactive }
+}
 
 fn executive_and_coder() -> Vec<crate::AgentConfig> {
     vec![agent("executive", Tier::Executive, 1), agent("coder", Tier::Specialists, 2)]
@@ -93,7 +97,7 @@ fn waiting_promotes_a_tier() {
     let mut admission = Admission::new(config);
     let mut room = Slots::new(1, 1);
     let offer = |admission: &mut Admission, at, id, agent| {
-        admission.offer(Tick(at), Ticket { id: RequestId(id), agent }).expect("there is room");
+        admission.offer(Tick(at), ticket(id, agent)).expect("there is room");
     };
     offer(&mut admission, 0, 1, 1);
     offer(&mut admission, 35, 2, 0);
@@ -106,7 +110,7 @@ fn a_full_queue_and_an_unknown_agent_are_refused() {
     let mut config = config(executive_and_coder(), 1);
     config.queue_limit = 1;
     let mut admission = Admission::new(config);
-    let mut offer = |id, agent| admission.offer(Tick(0), Ticket { id: RequestId(id), agent });
+    let mut offer = |id, agent| admission.offer(Tick(0), ticket(id, agent));
     offer(1, 0).expect("there is room");
     let rejection = offer(2, 0).expect_err("the queue is full");
     assert!(matches!(rejection, Rejection::QueueFull { queued: 1, .. }));
@@ -172,6 +176,10 @@ impl Room for FailingRoom {
         true
     }
 
+    fn can_save(&self, _: &[RequestId]) -> bool {
+        false
+    }
+
     fn reserve(&mut self, _: RequestId) -> Result<(), Short> {
         if self.0 { Err(Short::Room) } else { Ok(()) }
     }
@@ -192,7 +200,7 @@ fn a_reservation_that_fails_loses_no_request() {
     let mut admission = Admission::new(config(executive_and_coder(), 2));
     let mut room = FailingRoom(true);
     for id in 0..2 {
-        admission.offer(Tick(0), Ticket { id: RequestId(id), agent: 1 }).expect("there is room");
+        admission.offer(Tick(0), ticket(id, 1)).expect("there is room");
     }
     assert_eq!(admission.decide(Tick(0), &mut room), []);
     assert_eq!(admission.load()[1].queued, 2);

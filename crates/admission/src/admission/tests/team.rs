@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use harmonic_types::{AgentName, RequestId, Tier};
+use harmonic_types::{AgentName, RequestClass, RequestId, Tier};
 
 use crate::{
     Admission, AdmissionConfig, AgentConfig, BorrowRequest, Decision, Room, Short, Slots, Tick,
@@ -76,6 +76,11 @@ impl Room for Preemptible {
         self.preempted.len() + displaced <= self.saved
     }
 
+    fn can_save(&self, ids: &[RequestId]) -> bool {
+        let more = ids.iter().filter(|id| !self.preempted.contains(id)).count();
+        self.preempted.len() + more <= self.saved
+    }
+
     fn reserve(&mut self, id: RequestId) -> Result<(), Short> {
         assert!(self.held.len() < self.slots && self.held.insert(id));
         Ok(())
@@ -146,8 +151,23 @@ impl<R: Observed> Team<R> {
 
     /// Offers a request that runs for `steps` steps; whether it was accepted.
     pub(super) fn offer(&mut self, id: u64, agent: usize, steps: u32) -> bool {
+        self.offer_as(RequestClass::Interactive, id, agent, steps)
+    }
+
+    /// Offers a background request that runs for `steps` steps; whether it was accepted.
+    pub(super) fn offer_background(&mut self, id: u64, agent: usize, steps: u32) -> bool {
+        self.offer_as(RequestClass::Background, id, agent, steps)
+    }
+
+    pub(super) fn offer_as(
+        &mut self,
+        class: RequestClass,
+        id: u64,
+        agent: usize,
+        steps: u32,
+    ) -> bool {
         let id = RequestId(id);
-        let accepted = self.admission.offer(self.now, Ticket { id, agent }).is_ok();
+        let accepted = self.admission.offer(self.now, Ticket { id, agent, class }).is_ok();
         if accepted {
             self.agents.insert(id, agent);
             self.steps.insert(id, steps.max(1));

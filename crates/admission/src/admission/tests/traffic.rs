@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::Tier;
+use harmonic_types::{RequestClass, Tier};
 use proptest::prelude::*;
 
 use super::team::{Observed, Preemptible, Team, agent, config};
@@ -11,16 +11,21 @@ use crate::{AdmissionConfig, AgentConfig, Slots};
 
 #[derive(Clone, Debug)]
 enum Action {
-    Offer { agent: usize, steps: u32 },
+    Offer { class: RequestClass, agent: usize, steps: u32 },
     Withdraw(u64),
     SetSlots { agent: usize, slots: u32 },
     SetLimit(u32),
     Step,
 }
 
+fn class() -> impl Strategy<Value = RequestClass> {
+    prop::sample::select(RequestClass::ALL.to_vec())
+}
+
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        5 => (0..4usize, 1..9u32).prop_map(|(agent, steps)| Action::Offer { agent, steps }),
+        5 => (class(), 0..4usize, 1..9u32)
+            .prop_map(|(class, agent, steps)| Action::Offer { class, agent, steps }),
         1 => (0..200u64).prop_map(Action::Withdraw),
         1 => (0..4usize, 0..4u32).prop_map(|(agent, slots)| Action::SetSlots { agent, slots }),
         1 => (1..6u32).prop_map(Action::SetLimit),
@@ -39,8 +44,8 @@ fn under<R: Observed>(config: AdmissionConfig, room: R, actions: &[Action]) {
     let mut next = 0;
     for action in actions {
         match *action {
-            Action::Offer { agent, steps } => {
-                team.offer(next, agent, steps);
+            Action::Offer { class, agent, steps } => {
+                team.offer_as(class, next, agent, steps);
                 next += 1;
             }
             Action::Withdraw(id) => team.withdraw(id),
@@ -57,9 +62,11 @@ fn under<R: Observed>(config: AdmissionConfig, room: R, actions: &[Action]) {
 }
 
 /// With queues that are always full, a bounded number of other requests starts before each one.
-fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
+fn bounded<R: Observed>(slots: &[u32], in_flight: u32, classes: &[RequestClass], room: R) {
     const QUEUE: u64 = 3;
-    let count = slots.len() as u64;
+    let count = (slots.len() * classes.len()) as u64;
+    // Tiers by which a request catches up at most.
+    let tiers = if classes.contains(&RequestClass::Background) { 9 } else { 3 };
     let mut config = config(agents(slots), in_flight);
     config.queue_limit = 3;
     // Nothing ages by time.
@@ -68,8 +75,10 @@ fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
     let (mut id, mut admitted) = (0, 0u64);
     let mut offered: BTreeMap<u64, u64> = BTreeMap::new();
     for _ in 0..1500 {
-        for agent in 0..slots.len() {
-            while team.offer(id, agent, 1 + u32::try_from(id % 4).expect("small")) {
+        for (agent, class) in
+            (0..slots.len()).flat_map(|agent| classes.iter().map(move |c| (agent, *c)))
+        {
+            while team.offer_as(class, id, agent, 1 + u32::try_from(id % 4).expect("small")) {
                 offered.insert(id, admitted);
                 id += 1;
             }
@@ -78,7 +87,7 @@ fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
             let passed = admitted - offered.remove(&started).expect("offered");
             // Agents without a quota take the floor one after the other, for at most 4 steps each.
             let turns = (QUEUE + 1) * count;
-            let bound = 3 * 64 + turns * (4 * u64::from(in_flight) + 1);
+            let bound = tiers * 64 + turns * (4 * u64::from(in_flight) + 1);
             assert!(
                 passed <= bound,
                 "{passed} requests were admitted before {started}, bound {bound}"
@@ -87,7 +96,8 @@ fn bounded<R: Observed>(slots: &[u32], in_flight: u32, room: R) {
         }
     }
     let oldest = offered.values().min().copied().unwrap_or(admitted);
-    assert!(admitted - oldest <= 700, "{offered:?} wait since {oldest}");
+    let most = (tiers - 3) * 64 + 700 * classes.len() as u64;
+    assert!(admitted - oldest <= most, "{offered:?} wait since {oldest}");
 }
 
 proptest! {
@@ -110,30 +120,39 @@ proptest! {
     fn no_request_starves(
         slots in prop::collection::vec(0..4u32, 2..7), in_flight in 1..5u32, saved in 0..6usize,
     ) {
-        bounded(&slots, in_flight, Slots::new(in_flight, 1));
-        bounded(&slots, in_flight, Preemptible::new(in_flight as usize, saved));
+        let interactive = [RequestClass::Interactive];
+        for classes in [&interactive[..], &RequestClass::ALL[..]] {
+            bounded(&slots, in_flight, classes, Slots::new(in_flight, 1));
+            bounded(&slots, in_flight, classes, Preemptible::new(in_flight as usize, saved));
+        }
     }
 }
 
-/// A million requests without preemption: no invariant broken, no slot leaked.
-#[test]
-fn a_million_requests() {
+/// Half a million requests of both classes: no invariant broken, no slot leaked.
+fn half_a_million<R: Observed>(room: R) {
     let mut rng = fastrand::Rng::with_seed(7);
     let mut limits = config(agents(&[8, 12, 0, 16]), 16);
     limits.queue_limit = 64;
-    let mut team = Team::new(limits, Slots::new(16, 2));
+    let mut team = Team::new(limits, room);
     let mut next = 0;
-    while team.accepted < 1_000_000 {
+    while team.accepted < 500_000 {
         match rng.u32(0..20) {
             0 => team.withdraw(next - rng.u64(0..64).min(next)),
             1..=6 => {
                 team.step();
             }
             _ => {
-                team.offer(next, rng.usize(0..4), rng.u32(1..6));
+                let class = RequestClass::ALL[usize::from(rng.bool())];
+                team.offer_as(class, next, rng.usize(0..4), rng.u32(1..6));
                 next += 1;
             }
         }
     }
     team.run_out();
+}
+
+#[test]
+fn a_million_requests_with_preemption_and_without() {
+    half_a_million(Slots::new(16, 2));
+    half_a_million(Preemptible::new(16, 6));
 }

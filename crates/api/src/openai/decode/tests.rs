@@ -1,4 +1,4 @@
-use harmonic_types::{AgentName, Format, Tokens};
+use harmonic_types::{AgentName, Format, RequestClass, Tokens};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ prop_compose! {
         messages in prop::collection::vec(strategies::message(), 1..5),
         (tools, tool_choice) in strategies::tools(),
         parallel_tool_calls in any::<bool>(),
+        class in prop::sample::select(RequestClass::ALL.to_vec()),
         sampling in strategies::overrides(),
         logit_bias in prop::collection::btree_map(any::<u32>(), -100.0f32..=100.0, 0..4),
         seed in of(any::<u64>()),
@@ -47,6 +48,7 @@ prop_compose! {
             thinking,
             tool_choice,
             parallel_tool_calls,
+            class,
             prompt: Prompt::Chat { messages, tools },
             ..Request::new(RequestId(id), AgentName(agent), Vec::new())
         }

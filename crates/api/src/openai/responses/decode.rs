@@ -58,6 +58,7 @@ pub(super) fn decode_naming(
     }
     let sampling = body.sampling_fields();
     let mut request = Request::new(id, checks::agent(body.model)?, Vec::new());
+    request.class = checks::class(body.service_tier.as_deref(), checks::SERVICE_TIERS)?;
     request.sampling = sampling.decode("")?;
     request.max_tokens = checks::max_tokens("max_output_tokens", body.max_output_tokens)?;
     let included = body.include.iter().flatten().any(|value| value == LOGPROBS);

@@ -9,7 +9,7 @@ use super::decode::{INPUT, LOGPROBS};
 use super::request::{
     ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,
 };
-use crate::openai::{FUNCTION, Part, encode_content};
+use crate::openai::{FUNCTION, Part, encode_content, service_tier};
 use crate::tools;
 use crate::untagged::{Content, StringOrObject};
 
@@ -35,6 +35,7 @@ pub fn encode(request: &Request) -> ResponsesBody {
         max_output_tokens: request.max_tokens.map(|most| most.0),
         top_logprobs: request.top_logprobs.map(u32::from),
         include: request.top_logprobs.map(|_| vec![LOGPROBS.to_owned()]),
+        service_tier: service_tier(request.class),
         reasoning: request.thinking.map(|think| {
             let effort = request.effort.unwrap_or(Effort::Medium).as_str();
             let effort = if think { effort } else { "none" };

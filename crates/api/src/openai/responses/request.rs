@@ -29,7 +29,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "reasoning.generate_summary",
     "reasoning.summary",
     "safety_identifier",
-    "service_tier",
     "store",
     "stream_options",
     "user",
@@ -91,6 +90,11 @@ body! {
         /// Whether the response is streamed as server-sent events; absent means no.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub stream: Option<bool>,
+        /// `flex` makes a background request, which gives way to all others; `auto`, `default`,
+        /// `scale`, `priority` and absent do not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("enum" = ["auto", "default", "flex", "scale", "priority", null]))]
+        pub service_tier: Option<String>,
         /// Metadata of the client, repeated in the response.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub metadata: Option<Map<String, Value>>,

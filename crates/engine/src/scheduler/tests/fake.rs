@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harmonic_types::{AgentName, Bytes, FinishReason, KvLayout, RequestId, Tier, Tokens};
+use harmonic_types::{
+    AgentName, Bytes, FinishReason, KvLayout, RequestClass, RequestId, Tier, Tokens,
+};
 
 use crate::scheduler::{Change, Grant, Job, ScheduledAgent, Scheduler, SchedulerConfig, Step};
 use harmonic_admission::Tick;
@@ -35,7 +37,8 @@ pub(super) fn config(
 pub(super) fn job(id: u64, agent: usize, prompt: usize, max_output: u32) -> Job {
     let first = i32::try_from(id).expect("small") * 1000 + 1_000_000;
     let prompt = (0..prompt).map(|at| Token(first + i32::try_from(at).expect("small"))).collect();
-    Job { id: RequestId(id), agent, prompt, shared_prefix: 0, max_output }
+    let class = RequestClass::Interactive;
+    Job { id: RequestId(id), agent, class, prompt, shared_prefix: 0, max_output }
 }
 
 /// The scheduler under test with its machine and record.
@@ -193,6 +196,13 @@ impl Fake {
                     assert!(self.scheduler.config().partial_removal);
                     assert!(keep as usize <= self.cells(seq).len());
                     self.cells(seq).truncate(keep as usize);
+                }
+                CacheOp::Share { from, to, tokens } => {
+                    assert_eq!(self.scheduler.config().kv_layout, KvLayout::Unified);
+                    assert!(self.cells(to).is_empty(), "only an empty sequence shares");
+                    let held = self.cells(from)[..tokens as usize].to_vec();
+                    *self.cells(to) = held;
+                    self.fits();
                 }
                 CacheOp::Move { from, to } => {
                     assert!(self.cells(to).is_empty(), "only an empty sequence is moved into");

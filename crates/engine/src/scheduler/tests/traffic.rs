@@ -1,6 +1,6 @@
 //! Random traffic: the invariants hold and every request ends once.
 
-use harmonic_types::{Bytes, KvLayout, RequestId, Tier};
+use harmonic_types::{Bytes, KvLayout, RequestClass, RequestId, Tier};
 use proptest::prelude::*;
 
 use super::fake::{Fake, TOKEN_BYTES, config, share};
@@ -10,6 +10,7 @@ use harmonic_batching::Token;
 #[derive(Clone, Debug)]
 enum Action {
     Offer {
+        class: RequestClass,
         agent: usize,
         prompt: usize,
         max_output: u32,
@@ -18,6 +19,15 @@ enum Action {
     /// The next turn of a conversation: a prompt that extends an earlier one.
     NextTurn {
         nth: usize,
+        more: usize,
+        max_output: u32,
+    },
+    /// A prompt that begins like an earlier one, of another agent.
+    Sibling {
+        class: RequestClass,
+        agent: usize,
+        nth: usize,
+        departs: usize,
         more: usize,
         max_output: u32,
     },
@@ -32,13 +42,24 @@ enum Action {
     },
 }
 
+fn class() -> impl Strategy<Value = RequestClass> {
+    prop::sample::select(RequestClass::ALL.to_vec())
+}
+
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => (0..3usize, 1..90usize, 0..40u32, any::<bool>()).prop_map(
-            |(agent, prompt, max_output, prefix)| Action::Offer { agent, prompt, max_output, prefix }
+        4 => (class(), 0..3usize, 1..90usize, 0..40u32, any::<bool>()).prop_map(
+            |(class, agent, prompt, max_output, prefix)| {
+                Action::Offer { class, agent, prompt, max_output, prefix }
+            }
         ),
         1 => (0..64usize, 1..30usize, 1..20u32)
             .prop_map(|(nth, more, max_output)| Action::NextTurn { nth, more, max_output }),
+        3 => (class(), 0..3usize, 0..8usize, 1..90usize, 1..30usize, 0..20u32).prop_map(
+            |(class, agent, nth, departs, more, max_output)| {
+                Action::Sibling { class, agent, nth, departs, more, max_output }
+            }
+        ),
         1 => (0..64usize).prop_map(Action::Cancel),
         1 => (0..64usize).prop_map(Action::CancelWithinStep),
         1 => (0..3usize, 0..3u32).prop_map(|(agent, slots)| Action::Reslot { agent, slots }),
@@ -81,10 +102,17 @@ impl Traffic {
         Self { fake: Fake::new(config), prompts: Vec::new(), next: 0 }
     }
 
-    fn offer(&mut self, agent: usize, prompt: Vec<Token>, shared_prefix: u32, max_output: u32) {
+    fn offer(
+        &mut self,
+        class: RequestClass,
+        agent: usize,
+        prompt: Vec<Token>,
+        shared_prefix: u32,
+        max_output: u32,
+    ) {
         self.next += 1;
         let id = RequestId(self.next);
-        let job = Job { id, agent, prompt: prompt.clone(), shared_prefix, max_output };
+        let job = Job { id, agent, class, prompt: prompt.clone(), shared_prefix, max_output };
         if self.fake.offer(job) {
             self.prompts.push((agent, prompt));
         }
@@ -93,14 +121,14 @@ impl Traffic {
     fn action(&mut self, action: &Action) {
         let own = i32::try_from(self.next % 1_000_000).expect("small") * 100 + 10_000;
         match *action {
-            Action::Offer { agent, prompt, max_output, prefix } => {
+            Action::Offer { class, agent, prompt, max_output, prefix } => {
                 let shared = if prefix { prompt / 2 } else { 0 };
                 let first = i32::try_from(agent).expect("small") * 1000;
                 let prompt = (0..prompt)
                     .zip(0..)
                     .map(|(at, offset)| Token(if at < shared { first } else { own } + offset));
                 let shared = u32::try_from(shared).expect("small");
-                self.offer(agent, prompt.collect(), shared, max_output);
+                self.offer(class, agent, prompt.collect(), shared, max_output);
             }
             Action::NextTurn { nth, more, max_output } => {
                 let Some((agent, prompt)) = self.prompts.iter().rev().nth(nth).cloned() else {
@@ -108,7 +136,16 @@ impl Traffic {
                 };
                 let more = i32::try_from(more).expect("small");
                 let prompt = prompt.into_iter().chain((own..own + more).map(Token)).collect();
-                self.offer(agent, prompt, 0, max_output);
+                self.offer(RequestClass::Interactive, agent, prompt, 0, max_output);
+            }
+            Action::Sibling { class, agent, nth, departs, more, max_output } => {
+                let Some((_, prompt)) = self.prompts.iter().rev().nth(nth).cloned() else {
+                    return;
+                };
+                let more = i32::try_from(more).expect("small");
+                let prompt = prompt.into_iter().take(departs);
+                let prompt = prompt.chain((own..own + more).map(Token)).collect();
+                self.offer(class, agent, prompt, 0, max_output);
             }
             Action::Cancel(nth) => {
                 if let Some(id) = self.fake.scheduler.pending().get(nth) {
@@ -165,8 +202,19 @@ fn a_million_requests() {
             0 => Action::Cancel(nth),
             1 => Action::CancelWithinStep(nth),
             2 => Action::NextTurn { nth, more: rng.usize(1..20), max_output },
-            3..=8 => Action::Step { stop_every: rng.u64(1..9) },
-            _ => Action::Offer { agent, prompt, max_output, prefix: rng.bool() },
+            3 => Action::Sibling {
+                class: RequestClass::ALL[usize::from(rng.bool())],
+                agent,
+                nth: rng.usize(0..8),
+                departs: rng.usize(1..90),
+                more: prompt,
+                max_output,
+            },
+            4..=9 => Action::Step { stop_every: rng.u64(1..9) },
+            _ => {
+                let class = RequestClass::ALL[usize::from(rng.bool())];
+                Action::Offer { class, agent, prompt, max_output, prefix: rng.bool() }
+            }
         });
         traffic.prompts.drain(..traffic.prompts.len().saturating_sub(64));
     }

@@ -1,4 +1,4 @@
-use harmonic_types::{AgentName, Effort, SamplingOverrides, Tokens};
+use harmonic_types::{AgentName, Effort, RequestClass, SamplingOverrides, Tokens};
 use proptest::option::of;
 use proptest::prelude::*;
 use serde_json::json;
@@ -18,6 +18,7 @@ prop_compose! {
         mut messages in prop::collection::vec(strategies::message(), 0..5),
         (tools, tool_choice) in strategies::tools(),
         parallel_tool_calls in any::<bool>(),
+        class in prop::sample::select(RequestClass::ALL.to_vec()),
         (temperature, top_p) in (of(0.0f32..=2.0), of(0.0f32..=1.0)),
         max_tokens in of(1u32..),
         thinking in of(any::<bool>()),
@@ -33,6 +34,7 @@ prop_compose! {
             prompt: Prompt::Chat { messages, tools },
             tool_choice,
             parallel_tool_calls,
+            class,
             sampling: SamplingOverrides { temperature, top_p, ..Default::default() },
             max_tokens: max_tokens.map(Tokens),
             thinking,

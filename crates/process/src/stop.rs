@@ -14,10 +14,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::CliError;
-
 /// Time for exit handlers of libraries after the second signal.
 const EXIT_HANDLER_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The user requested a stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped")]
+pub struct Stopped;
 
 /// Stop request by the user.
 #[derive(Debug)]
@@ -93,11 +96,11 @@ impl Stop {
     /// Result of `work`, unless a stop is requested first; then `work` is dropped.
     ///
     /// # Errors
-    /// [`CliError::stopped`].
-    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, CliError> {
+    /// [`Stopped`].
+    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
         tokio::select! {
             biased;
-            () = self.requested() => Err(CliError::stopped()),
+            () = self.requested() => Err(Stopped),
             done = work => Ok(done),
         }
     }

@@ -1,0 +1,352 @@
+//! The service of runs of one server: starts, drives, lists and ends them.
+//!
+//! Invariants: a run is driven at most once, by the lock of its journal; as many are open as the
+//! limit says; a run belongs to the owner that made it, and for others it does not exist.
+//!
+//! Runs go on when the server starts again, unless a person stopped them, they lived no longer than
+//! a request, or they belong to a team of another stack; those wait to be resumed.
+
+mod errors;
+mod recovery;
+mod stored;
+mod streams;
+mod verbs;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use harmonic_api::runs::RunSummary;
+use harmonic_gateway::{RunOwner, RunsError};
+use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
+use harmonic_orchestrator::{Input, Run};
+use harmonic_types::{ClientName, RunId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use self::errors::{blocking, of_journal};
+use super::clock::{RunClock, unix_ms};
+use super::driver::{Command, Driver, DriverParts, Past, RunView};
+use super::energy::RunEnergy;
+use super::entry::{Entry, Opened};
+use super::journal_writer::{JournalWriter, write};
+use super::new_run::{NewRun, ServerPart, Specified, refused, specify};
+use super::team::RunTeam;
+use super::tools::{RunTools, ToolSource};
+use super::updates::Updates;
+
+/// Commands that wait for a driver.
+const COMMANDS: usize = 64;
+
+/// Time until a retry where all places for runs are taken.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Limits of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceLimits {
+    /// Runs that are open at once, over all owners.
+    pub open: usize,
+    /// Finished runs that are kept, over all owners; older ones are removed.
+    pub kept: usize,
+    /// What one run may leave on the disk.
+    pub journal: Limits,
+}
+
+impl Default for ServiceLimits {
+    fn default() -> Self {
+        Self { open: 64, kept: 1000, journal: Limits::default() }
+    }
+}
+
+/// The service. A clone is the same service.
+#[derive(Clone)]
+pub struct RunService {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Store,
+    team: Arc<RunTeam>,
+    tools: Arc<dyn ToolSource>,
+    energy: OnceLock<Arc<RunEnergy>>,
+    limits: ServiceLimits,
+    places: Arc<Semaphore>,
+    ids: Mutex<RunIds>,
+    open: Mutex<OpenRuns>,
+}
+
+#[derive(Default)]
+struct OpenRuns {
+    runs: BTreeMap<RunId, Arc<OpenRun>>,
+    /// Whether the server is stopping, so that no more are opened.
+    is_closed: bool,
+}
+
+/// A run that is driven.
+pub(super) struct OpenRun {
+    owner: String,
+    commands: mpsc::Sender<Command>,
+    updates: Arc<Updates>,
+    gone: CancellationToken,
+    /// Cancelled once nothing of it runs and its journal is closed.
+    closed: CancellationToken,
+    driver: OnceLock<AbortHandle>,
+}
+
+impl OpenRun {
+    /// The run now; `None` where it is no longer driven.
+    async fn view(&self) -> Option<RunView> {
+        let (reply, view) = oneshot::channel();
+        self.commands.send(Command::Show(reply)).await.ok()?;
+        view.await.ok()
+    }
+}
+
+/// A run that was opened for writing, and what it goes on with.
+struct Ready {
+    run: Run,
+    past: Past,
+    journal: Journal<Entry>,
+    last_ms: u64,
+    tools: Arc<dyn RunTools>,
+    place: OwnedSemaphorePermit,
+    first: Input,
+}
+
+impl RunService {
+    /// The service of `team` with the runs in `folder`, which is created if absent.
+    ///
+    /// # Errors
+    /// If the folder cannot be created or opened.
+    pub fn open(
+        folder: &Path,
+        team: Arc<RunTeam>,
+        tools: Arc<dyn ToolSource>,
+        limits: ServiceLimits,
+    ) -> Result<Self, JournalError> {
+        let shared = Shared {
+            store: Store::open(folder, limits.journal)?,
+            team,
+            tools,
+            energy: OnceLock::new(),
+            limits,
+            places: Arc::new(Semaphore::new(limits.open)),
+            ids: Mutex::default(),
+            open: Mutex::default(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Lets runs that start from now on report `energy`, and be bounded by it.
+    pub fn set_energy(&self, energy: Arc<RunEnergy>) {
+        // Once: the meter of a machine does not change.
+        let _ = self.shared.energy.set(energy);
+    }
+
+    /// Starts a run, as [`harmonic_gateway::Runs::create`] does, with what the server adds.
+    ///
+    /// # Errors
+    /// The request cannot be obeyed, or the first entry not written.
+    pub async fn create_run(&self, owner: RunOwner, new: NewRun) -> Result<RunSummary, RunsError> {
+        Ok(self.start(owner, new, CancellationToken::new()).await?.summary())
+    }
+
+    /// Starts a run, which goes on whether or not the future is dropped. Cancelling `gone` ends it.
+    ///
+    /// # Errors
+    /// The request cannot be obeyed, or the first entry not written.
+    pub(super) async fn start(
+        &self,
+        owner: RunOwner,
+        new: NewRun,
+        gone: CancellationToken,
+    ) -> Result<RunView, RunsError> {
+        let service = self.clone();
+        let starting = tokio::spawn(async move {
+            let ready = service.create_journal(&owner, new).await?;
+            let first = RunView {
+                last_update: 0,
+                open: Vec::new(),
+                record: ready.run.record(),
+                approvals: Vec::new(),
+            };
+            service.drive(owner_name(&owner), ready, gone)?;
+            Ok(first)
+        });
+        starting.await.unwrap_or_else(|_| Err(errors::stopping()))
+    }
+
+    async fn create_journal(&self, owner: &RunOwner, new: NewRun) -> Result<Ready, RunsError> {
+        let place = self.place()?;
+        let shared = &self.shared;
+        let (sets, workspace) = (new.tools.clone(), new.workspace.clone());
+        let tools = shared.tools.open(sets, workspace).await;
+        let tools =
+            tools.map_err(|reason| RunsError::Invalid { field: "tools".to_owned(), reason })?;
+        let started_ms = unix_ms();
+        let server = ServerPart {
+            id: self.next_id(started_ms)?,
+            started_ms,
+            seed: match new.seed {
+                Some(seed) => seed,
+                None => u64::from_le_bytes(random()?),
+            },
+            tools: tools.list(),
+            granted: shared.tools.granted(),
+            has_meter: shared.energy.get().is_some(),
+        };
+        let Specified { spec, note } = specify(&shared.team, &new, server).await?;
+        let run = Run::new(spec.clone()).map_err(|error| refused(&error))?;
+        let header = Header::new(spec.id.clone(), owner_name(owner), started_ms);
+        let opened = Entry::Opened(Box::new(Opened {
+            spec,
+            stack: shared.team.stack.clone(),
+            tools: new.tools,
+            workspace: new.workspace,
+            is_attached: new.is_attached,
+            note: note.clone(),
+        }));
+        let service = self.clone();
+        let id = header.run.clone();
+        let journal = blocking(move || {
+            let mut journal = service.shared.store.create::<Entry>(header)?;
+            write(&mut journal, 0, &opened, Durability::Synced)?;
+            Ok(journal)
+        });
+        let journal = journal.await?.map_err(|error| of_journal(error, &id))?;
+        let past = Past::new(note);
+        Ok(Ready { run, past, journal, last_ms: 0, tools, place, first: Input::Started })
+    }
+
+    /// Drives a run in a task of its own.
+    fn drive(&self, owner: String, ready: Ready, gone: CancellationToken) -> Result<(), RunsError> {
+        let Ready { run, past, journal, last_ms, tools, place, first } = ready;
+        let id = run.spec().id.clone();
+        let clock = RunClock::new(run.spec().started_ms, last_ms);
+        let updates = Arc::new(Updates::new(clock));
+        past.tell(&updates);
+        let (commands, received) = mpsc::channel(COMMANDS);
+        let open = Arc::new(OpenRun {
+            owner: owner.clone(),
+            commands,
+            updates: Arc::clone(&updates),
+            gone: gone.clone(),
+            closed: CancellationToken::new(),
+            driver: OnceLock::new(),
+        });
+        {
+            let mut runs = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+            if runs.is_closed {
+                return Err(errors::stopping());
+            }
+            runs.runs.insert(id.clone(), Arc::clone(&open));
+        }
+        let driver = Driver::new(
+            DriverParts {
+                run,
+                journal: JournalWriter::new(journal),
+                clock,
+                team: Arc::clone(&self.shared.team),
+                tools,
+                energy: self.shared.energy.get().cloned(),
+                updates: Arc::clone(&updates),
+                commands: received,
+                gone,
+                client: ClientName::from(format!("runs of {owner}").as_str()),
+                past,
+            },
+            first,
+        );
+        let closing = Closing { service: self.clone(), id, open: Arc::clone(&open), _place: place };
+        let task = tokio::spawn(async move {
+            let driven = driver.drive().await;
+            closing.end(driven.err());
+        });
+        // Set once, here.
+        let _ = open.driver.set(task.abort_handle());
+        Ok(())
+    }
+
+    /// A place for one more open run.
+    fn place(&self) -> Result<OwnedSemaphorePermit, RunsError> {
+        Arc::clone(&self.shared.places).try_acquire_owned().map_err(|_| RunsError::Full {
+            message: format!(
+                "{} runs are open, which is the limit of the server: wait for one to end, or stop one",
+                self.shared.limits.open
+            ),
+            retry_after: RETRY,
+        })
+    }
+
+    fn next_id(&self, started_ms: u64) -> Result<RunId, RunsError> {
+        let random = random()?;
+        let mut ids = self.shared.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(ids.next(started_ms, random))
+    }
+
+    /// The run `id` of `owner`, if it is driven.
+    fn open_run(&self, owner: &RunOwner, id: &RunId) -> Option<Arc<OpenRun>> {
+        let open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.runs.get(id).filter(|run| run.owner == owner_name(owner)).cloned()
+    }
+
+    /// Ends all drivers at once; what they drove can be resumed.
+    pub fn shut_down(&self) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.is_closed = true;
+        for run in open.runs.values() {
+            if let Some(driver) = run.driver.get() {
+                driver.abort();
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for RunService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunService").field("team", &self.shared.team).finish_non_exhaustive()
+    }
+}
+
+/// The end of a driver, also where its task is aborted.
+struct Closing {
+    service: RunService,
+    id: RunId,
+    open: Arc<OpenRun>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Closing {
+    fn end(self, failure: Option<JournalError>) {
+        if let Some(error) = failure {
+            tracing::warn!(run = %self.id, %error, "a run was interrupted, and can be resumed");
+            self.open.updates.interrupted(&error.to_string());
+        }
+        self.service.clone().remove_old();
+    }
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let mut open = self.service.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.runs.remove(&self.id);
+        drop(open);
+        self.open.updates.close();
+        self.open.closed.cancel();
+    }
+}
+
+/// Name of an owner in journals: that of its key, or none where the server needs no key.
+pub(super) fn owner_name(owner: &RunOwner) -> String {
+    owner.0.as_deref().unwrap_or_default().to_owned()
+}
+
+fn random<const N: usize>() -> Result<[u8; N], RunsError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| RunsError::Failed {
+        message: format!("the system gave no random numbers: {error}"),
+    })?;
+    Ok(bytes)
+}

@@ -1,0 +1,176 @@
+//! What clients ask of the service.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use harmonic_api::runs::{RunReplay, RunRequest, RunSummary};
+use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError};
+use harmonic_orchestrator::{Approval, ApprovalId, Decision};
+use harmonic_types::{RunId, RunRecord};
+use tokio::sync::oneshot;
+
+use super::RunService;
+use super::errors::{blocking, of_journal};
+use crate::runs::driver::{Command, is_final};
+use crate::runs::new_run::NewRun;
+
+impl Runs for RunService {
+    fn create(
+        &self,
+        owner: RunOwner,
+        request: RunRequest,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        let service = self.clone();
+        async move { service.create_run(owner, NewRun::from(request)).await }.boxed()
+    }
+
+    fn list(
+        &self,
+        owner: RunOwner,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<RunSummary>, RunsError>> {
+        let service = self.clone();
+        async move { service.summaries(&owner, limit).await }.boxed()
+    }
+
+    fn show(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<Arc<RunRecord>, RunsError>> {
+        let service = self.clone();
+        async move { Ok(Arc::new(service.view(&owner, &id).await?.record)) }.boxed()
+    }
+
+    fn events(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        after: Option<u64>,
+    ) -> BoxFuture<'static, Result<RunEvents, RunsError>> {
+        let service = self.clone();
+        async move { service.event_stream(owner, id, after).await }.boxed()
+    }
+
+    fn approvals(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<Vec<Approval>, RunsError>> {
+        let service = self.clone();
+        async move { Ok(service.view(&owner, &id).await?.approvals) }.boxed()
+    }
+
+    fn decide(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        approval: ApprovalId,
+        decision: Decision,
+        may_approve_commands: bool,
+    ) -> BoxFuture<'static, Result<(), RunsError>> {
+        let service = self.clone();
+        async move {
+            let Some(open) = service.open_run(&owner, &id) else {
+                service.stored(&owner, &id).await?;
+                return Err(not_driven(&id));
+            };
+            let (reply, taken) = oneshot::channel();
+            let command = Command::Decide { approval, decision, may_approve_commands, reply };
+            open.commands.send(command).await.map_err(|_| not_driven(&id))?;
+            let applied = taken.await.map_err(|_| not_driven(&id))??;
+            applied.await.map_err(|_| not_driven(&id))
+        }
+        .boxed()
+    }
+
+    fn stop(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        let service = self.clone();
+        async move {
+            if let Some(open) = service.open_run(&owner, &id) {
+                // One that ends at the same time has ended.
+                let _ = open.commands.send(Command::Stop).await;
+                open.closed.cancelled().await;
+                return Ok(service.view(&owner, &id).await?.summary());
+            }
+            let view = service.stored(&owner, &id).await?.view();
+            if is_final(&view.record.state) {
+                let message = format!("run `{id}` has ended: there is nothing to stop");
+                return Err(RunsError::Conflict { message });
+            }
+            Ok(view.summary())
+        }
+        .boxed()
+    }
+
+    fn resume(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        let service = self.clone();
+        async move {
+            // The run goes on whether or not the client waits for it.
+            let resuming = {
+                let (service, owner, id) = (service.clone(), owner.clone(), id.clone());
+                tokio::spawn(async move { service.resume_run(&owner, &id).await })
+            };
+            resuming.await.unwrap_or_else(|_| Err(super::errors::stopping()))?;
+            Ok(service.view(&owner, &id).await?.summary())
+        }
+        .boxed()
+    }
+
+    fn replay(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
+        let service = self.clone();
+        async move { service.replay_run(&owner, &id).await }.boxed()
+    }
+
+    fn remove(&self, owner: RunOwner, id: RunId) -> BoxFuture<'static, Result<(), RunsError>> {
+        let service = self.clone();
+        async move {
+            if let Some(open) = service.open_run(&owner, &id) {
+                let reason = "it was removed".to_owned();
+                // One that ends at the same time has ended.
+                let _ = open.commands.send(Command::Cancel { reason }).await;
+                open.closed.cancelled().await;
+            }
+            service.stored(&owner, &id).await?;
+            let run = id.clone();
+            let removed = blocking(move || service.shared.store.remove(&run)).await?;
+            removed.map_err(|error| of_journal(error, &id))
+        }
+        .boxed()
+    }
+
+    fn artifact(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        task: u32,
+    ) -> BoxFuture<'static, Result<String, RunsError>> {
+        let service = self.clone();
+        async move {
+            let record = service.view(&owner, &id).await?.record;
+            let index = usize::try_from(task).unwrap_or(usize::MAX);
+            let text = record.tasks.into_iter().nth(index).and_then(|task| task.text);
+            text.ok_or_else(|| RunsError::unknown_artifact(task))
+        }
+        .boxed()
+    }
+}
+
+fn not_driven(id: &RunId) -> RunsError {
+    RunsError::Conflict {
+        message: format!("run `{id}` does not run: resume it, then answer what it asks"),
+    }
+}

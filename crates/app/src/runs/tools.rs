@@ -1,0 +1,87 @@
+//! Interface of the tools of a run, as its driver uses them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use harmonic_orchestrator::ToolFailure;
+use harmonic_types::{ToolOutput, ToolSpec};
+use tokio_util::sync::CancellationToken;
+
+/// The tools of a run. Dropping them ends what they are made of.
+pub trait RunTools: Send + Sync {
+    /// Their descriptions.
+    fn list(&self) -> Vec<ToolSpec>;
+
+    /// Calls the tool `name` with `arguments`, JSON text that nobody has checked. Cancelling
+    /// `cancel`, or the end of `time`, ends the call.
+    fn call(
+        &self,
+        name: String,
+        arguments: String,
+        time: Duration,
+        bytes: u64,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>>;
+}
+
+/// The tools and workspaces that a server's configuration has, by their names.
+pub trait ToolSource: Send + Sync {
+    /// Opens the tool sets and the workspace of these names.
+    ///
+    /// # Errors
+    /// A name is unknown, or a tool cannot be started; the message names it and the remedy.
+    fn open(
+        &self,
+        sets: Vec<String>,
+        workspace: Option<String>,
+    ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>>;
+
+    /// Tools that may write or run without a person's yes, which counts only where nobody is asked.
+    fn granted(&self) -> Vec<String>;
+}
+
+/// No tools.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoTools;
+
+impl RunTools for NoTools {
+    fn list(&self) -> Vec<ToolSpec> {
+        Vec::new()
+    }
+
+    fn call(
+        &self,
+        name: String,
+        _arguments: String,
+        _time: Duration,
+        _bytes: u64,
+        _cancel: CancellationToken,
+    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        let message = format!("unknown tool `{name}`: this run has none");
+        futures::future::ready(Err(ToolFailure::Refused { message })).boxed()
+    }
+}
+
+impl ToolSource for NoTools {
+    fn open(
+        &self,
+        sets: Vec<String>,
+        workspace: Option<String>,
+    ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
+        let named = sets.into_iter().map(|set| format!("tool set `{set}`"));
+        let named = named.chain(workspace.map(|name| format!("workspace `{name}`"))).next();
+        let opened = match named {
+            None => Ok(Arc::new(Self) as Arc<dyn RunTools>),
+            Some(named) => Err(format!(
+                "unknown {named}: this server is configured with no tools and no workspace"
+            )),
+        };
+        futures::future::ready(opened).boxed()
+    }
+
+    fn granted(&self) -> Vec<String> {
+        Vec::new()
+    }
+}

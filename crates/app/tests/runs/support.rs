@@ -1,0 +1,131 @@
+//! A team on the simulated engine, and its service of runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_app::engines::PlanEngineFactory;
+use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
+use harmonic_app::{
+    CacheRoots, InstanceRegistry, NoObserver, PullOptions, Settings, Store, TeamRequest, inspect,
+    plan,
+};
+use harmonic_events::EventStream;
+use harmonic_gateway::{RunOwner, Runs};
+use harmonic_launcher::{Deployment, NoProgress};
+use harmonic_orchestrator::{AskPolicy, RunClass};
+use harmonic_types::{Bytes, EngineKind, Plan, RunBudget, RunId, RunRecord, RunState};
+
+/// Seed of runs that are compared.
+pub const SEED: u64 = 7;
+
+/// A goal whose parts the recipe `split` finds.
+pub const GOAL: &str = "- Name three rivers.\n- Name three mountains.\n- Name three lakes.";
+
+pub fn settings(home: &Path) -> Settings {
+    Settings {
+        store: Store::new(home.join("models")),
+        curves: home.join("curves"),
+        tuned: home.join("setups"),
+        benches: home.join("bench"),
+        instances: InstanceRegistry::new(home.join("runs")),
+        logs: home.join("logs"),
+        journals: home.join("journals"),
+        keys: home.join("keys.toml"),
+        api_key: None,
+        caches: CacheRoots::default(),
+        pull: PullOptions::default(),
+        port: 0,
+        stack: "starter".to_owned(),
+        variables: BTreeMap::new(),
+        host: "a machine".to_owned(),
+        form_trial: None,
+    }
+}
+
+/// The starter team on simulated engines.
+pub fn simulated(settings: &Settings) -> Plan {
+    let team = TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() };
+    let stack = team.resolve(settings).unwrap();
+    let hardware = inspect::machine("dgx-spark").unwrap();
+    plan::plan(&hardware, &stack, &team, settings, &NoObserver).unwrap()
+}
+
+/// A deployment with its team and service of runs.
+pub struct Team {
+    pub service: RunService,
+    pub team: Arc<RunTeam>,
+    pub deployment: Deployment,
+}
+
+impl Team {
+    /// The team whose journals are in `home`, with `tools`.
+    pub async fn open(home: &Path, tools: Arc<dyn ToolSource>, limits: ServiceLimits) -> Self {
+        let settings = settings(home);
+        let plan = Arc::new(simulated(&settings));
+        let events = EventStream::default();
+        let factory = Arc::new(PlanEngineFactory::of(&plan, 256, None, events.clone()));
+        let deployment =
+            Deployment::start(Arc::clone(&plan), factory, Bytes(u64::MAX), &events, &NoProgress)
+                .await
+                .unwrap();
+        let members = deployment.agents().map(|agent| TeamMember {
+            name: agent.plan.name.clone(),
+            tier: agent.plan.tier,
+            role: agent.plan.spec.role.clone(),
+            prompt: agent.plan.spec.system.clone(),
+            context: agent.plan.context.0,
+            parameters: Some(135_000_000),
+            engine: agent.engine,
+        });
+        let team = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
+        let team = Arc::new(team);
+        let service =
+            RunService::open(&settings.journals, Arc::clone(&team), tools, limits).unwrap();
+        Self { service, team, deployment }
+    }
+}
+
+/// Owner without a key.
+pub fn nobody() -> RunOwner {
+    RunOwner(None)
+}
+
+/// A run of `approach` for [`GOAL`], with [`SEED`].
+pub fn new_run(approach: RunApproach) -> NewRun {
+    let request = RunRequest {
+        goal: GOAL.to_owned(),
+        brief: None,
+        approach,
+        budget: RunBudget::default(),
+        ask: AskPolicy::Never,
+        class: RunClass::Interactive,
+    };
+    NewRun { seed: Some(SEED), ..NewRun::from(request) }
+}
+
+/// The recipe `split`.
+pub fn split() -> RunApproach {
+    RunApproach::Mode(RunMode::Team)
+}
+
+/// Waits until the run has ended, was stopped, or waits for a person.
+pub async fn rested(service: &RunService, owner: &RunOwner, id: &RunId) -> RunRecord {
+    loop {
+        let record = service.show(owner.clone(), id.clone()).await.unwrap();
+        if record.state != RunState::Running {
+            return (*record).clone();
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Waits until nothing drives the run any more, and it is at rest.
+pub async fn ended(service: &RunService, owner: &RunOwner, id: &RunId) -> RunRecord {
+    use futures::StreamExt;
+    let mut events = service.events(owner.clone(), id.clone(), None).await.unwrap();
+    while events.next().await.is_some() {}
+    rested(service, owner, id).await
+}

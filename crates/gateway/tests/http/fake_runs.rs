@@ -1,0 +1,277 @@
+//! Runs in memory, whose state the tests set.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::future::{self, BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt};
+use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
+use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
+use harmonic_types::{RunBudget, RunId, RunRecord, RunSpent, RunState, ToolEffects};
+
+/// Runs by owner and id.
+#[derive(Default)]
+pub struct FakeRuns {
+    runs: Mutex<HashMap<(RunOwner, RunId), Kept>>,
+    /// Requests of clients, as they arrived.
+    pub asked: Mutex<Vec<RunRequest>>,
+}
+
+struct Kept {
+    record: RunRecord,
+    approvals: Vec<Approval>,
+}
+
+/// Id of the `n`-th run.
+pub fn id(n: usize) -> RunId {
+    RunId(format!("run_01JABCDEFGHJKMNPQRSTVWXY{n:02}"))
+}
+
+fn tool(number: u64, tool: &str, effects: ToolEffects) -> Approval {
+    Approval {
+        id: ApprovalId(number),
+        subject: ApprovalSubject::Tool {
+            task: TaskId(1),
+            call: CallId(number),
+            tool: tool.to_owned(),
+            arguments: "{}".to_owned(),
+            effects,
+        },
+        deadline_ms: 600_000,
+    }
+}
+
+impl FakeRuns {
+    fn kept(&self) -> MutexGuard<'_, HashMap<(RunOwner, RunId), Kept>> {
+        self.runs.lock().expect("no panic")
+    }
+
+    fn with<T>(
+        &self,
+        owner: RunOwner,
+        id: &RunId,
+        then: impl FnOnce(&mut Kept) -> Result<T, RunsError>,
+    ) -> Result<T, RunsError> {
+        match self.kept().get_mut(&(owner, id.clone())) {
+            Some(kept) => then(kept),
+            None => Err(RunsError::unknown_run(id.0.clone())),
+        }
+    }
+
+    /// The state of a run.
+    pub fn state(&self, owner: RunOwner, n: usize) -> RunState {
+        self.with(owner, &id(n), |kept| Ok(kept.record.state.clone())).expect("a run")
+    }
+}
+
+fn ready<T: Send + 'static>(
+    result: Result<T, RunsError>,
+) -> BoxFuture<'static, Result<T, RunsError>> {
+    future::ready(result).boxed()
+}
+
+fn summary(kept: &Kept) -> RunSummary {
+    RunSummary::of(&kept.record, kept.approvals.len())
+}
+
+/// Update of the call 1 with the id `id`.
+pub fn text(id: u64, text: &str) -> RunUpdate {
+    let (task, call, tokens) = (TaskId(1), CallId(1), 1);
+    let change = RunChange::Text { task, call, text: text.to_owned(), tokens, answer: true };
+    RunUpdate { id, at_ms: id * 10, change }
+}
+
+impl Runs for FakeRuns {
+    fn create(
+        &self,
+        owner: RunOwner,
+        request: RunRequest,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        let errors = [
+            (
+                "full",
+                RunsError::Full {
+                    message: "8 runs go on".to_owned(),
+                    retry_after: Duration::from_secs(7),
+                },
+            ),
+            ("unwilling", RunsError::NotAllowed { message: "not for this key".to_owned() }),
+            (
+                "invalid",
+                RunsError::Invalid { field: "recipe".to_owned(), reason: "is unknown".to_owned() },
+            ),
+            (
+                "stopping",
+                RunsError::Unavailable {
+                    message: "the server stops".to_owned(),
+                    retry_after: Duration::ZERO,
+                },
+            ),
+            ("broken", RunsError::Failed { message: "the disk is full".to_owned() }),
+        ];
+        if let Some((_, error)) = errors.into_iter().find(|(goal, _)| *goal == request.goal) {
+            return ready(Err(error));
+        }
+        let mut kept = self.kept();
+        let id = id(kept.len());
+        let record = RunRecord {
+            schema: RunRecord::SCHEMA.to_owned(),
+            id: id.clone(),
+            goal: request.goal.clone(),
+            origin: "solo".to_owned(),
+            started_ms: 1_790_000_000_000,
+            state: RunState::WaitingForApproval,
+            graph: None,
+            tasks: Vec::new(),
+            answer: None,
+            budget: RunBudget::default(),
+            spent: RunSpent::default(),
+        };
+        let approvals = vec![
+            tool(1, "workspace.write", ToolEffects::Writing),
+            tool(2, "run", ToolEffects::Running),
+        ];
+        let entry = Kept { record, approvals };
+        let created = summary(&entry);
+        kept.insert((owner, id), entry);
+        self.asked.lock().expect("no panic").push(request);
+        ready(Ok(created))
+    }
+
+    fn list(
+        &self,
+        owner: RunOwner,
+        limit: usize,
+    ) -> BoxFuture<'static, Result<Vec<RunSummary>, RunsError>> {
+        let kept = self.kept();
+        let own = kept.iter().filter(|((holder, _), _)| *holder == owner);
+        let mut listed: Vec<RunSummary> = own.map(|(_, kept)| summary(kept)).collect();
+        listed.sort_by(|one, other| other.id.cmp(&one.id));
+        listed.truncate(limit);
+        ready(Ok(listed))
+    }
+
+    fn show(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<Arc<RunRecord>, RunsError>> {
+        ready(self.with(owner, &id, |kept| Ok(Arc::new(kept.record.clone()))))
+    }
+
+    fn events(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        after: Option<u64>,
+    ) -> BoxFuture<'static, Result<RunEvents, RunsError>> {
+        let events = self.with(owner, &id, |kept| {
+            let snapshot = RunSnapshot {
+                id: 1,
+                record: kept.record.clone(),
+                approvals: kept.approvals.clone(),
+                open: Vec::new(),
+            };
+            let snapshot = RunDelivery::Snapshot(Arc::new(snapshot));
+            let update = |id| RunDelivery::Update(Arc::new(text(id, "hé\nllo")));
+            let deliveries = match (kept.record.goal.as_str(), after) {
+                ("slow", _) => vec![snapshot.clone(), RunDelivery::Lost(9), snapshot, update(11)],
+                (_, None) => vec![snapshot, update(2), update(3)],
+                (_, Some(last)) => (last + 1..=3).map(update).collect(),
+            };
+            let events = stream::iter(deliveries);
+            Ok(if kept.record.goal == "endless" {
+                events.chain(stream::pending()).boxed()
+            } else {
+                events.boxed()
+            })
+        });
+        ready(events)
+    }
+
+    fn approvals(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<Vec<Approval>, RunsError>> {
+        ready(self.with(owner, &id, |kept| Ok(kept.approvals.clone())))
+    }
+
+    fn decide(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        approval: ApprovalId,
+        decision: Decision,
+        may_approve_commands: bool,
+    ) -> BoxFuture<'static, Result<(), RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            let runs_a_command = approval == ApprovalId(2) && decision == Decision::Approved;
+            if runs_a_command && !may_approve_commands {
+                return Err(RunsError::NotAllowed { message: "not granted".to_owned() });
+            }
+            let before = kept.approvals.len();
+            kept.approvals.retain(|open| open.id != approval);
+            if kept.approvals.len() < before {
+                Ok(())
+            } else {
+                Err(RunsError::unknown_approval(approval))
+            }
+        }))
+    }
+
+    fn stop(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            if kept.record.state == RunState::Stopped {
+                return Err(RunsError::Conflict { message: "the run was stopped".to_owned() });
+            }
+            kept.record.state = RunState::Stopped;
+            Ok(summary(kept))
+        }))
+    }
+
+    fn resume(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            kept.record.state = RunState::Running;
+            Ok(summary(kept))
+        }))
+    }
+
+    fn replay(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            let (schema, record) = (RunReplay::SCHEMA.to_owned(), kept.record.clone());
+            Ok(RunReplay { schema, same: true, recorded: record.clone(), replayed: record })
+        }))
+    }
+
+    fn remove(&self, owner: RunOwner, id: RunId) -> BoxFuture<'static, Result<(), RunsError>> {
+        let gone = self.kept().remove(&(owner, id.clone()));
+        ready(gone.map(drop).ok_or_else(|| RunsError::unknown_run(id.0)))
+    }
+
+    fn artifact(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        task: u32,
+    ) -> BoxFuture<'static, Result<String, RunsError>> {
+        ready(self.with(owner, &id, |_| match task {
+            0 => Ok("<script>é</script>".to_owned()),
+            other => Err(RunsError::unknown_artifact(other)),
+        }))
+    }
+}

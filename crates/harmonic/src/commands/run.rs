@@ -1,0 +1,134 @@
+//! `harmonic run`.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use harmonic_api::Client;
+use harmonic_api::runs::CreateRun;
+use harmonic_app::listen::ListenConfig;
+use harmonic_app::serve::TeamServer;
+use harmonic_app::server_choice::{ChosenServer, serving};
+use harmonic_app::{Settings, TeamRequest, run_request};
+use harmonic_follow::{Ending, FollowError, Form, follow};
+use harmonic_process::Stop;
+use harmonic_render::{Printer, Progress, runs};
+use harmonic_types::{RunId, RunRecord, RunState};
+
+use super::prepare;
+use crate::cli::Run;
+use crate::error::CliError;
+use crate::exit::Exit;
+
+pub async fn run(
+    args: &Run,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let wanted = args.options().request(&task(args)?)?;
+    let progress = Progress::on(printer);
+    let Some(stack) = &args.stack else {
+        let server = args.server.choice().client(settings, &progress)?;
+        drop(progress);
+        return start(args, &wanted, &server, printer, stop).await;
+    };
+    if let Some(server) = serving(stack, settings, &progress)? {
+        drop(progress);
+        return start(args, &wanted, &server, printer, stop).await;
+    }
+    let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
+    let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
+    let starting =
+        TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
+    let team = stop.or(starting).await??;
+    drop(progress);
+    let option = String::new();
+    let server = ChosenServer { client: Client::new(&team.url())?, option };
+    let ended = start(args, &wanted, &server, printer, stop).await;
+    team.drain(Duration::ZERO).await?;
+    ended
+}
+
+/// Starts the run and follows it.
+async fn start(
+    args: &Run,
+    wanted: &CreateRun,
+    server: &ChosenServer,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let goal = &wanted.goal;
+    // As in Ollama's `run MODEL`.
+    if !goal.contains(char::is_whitespace) && stop.or(server.client.models()).await??.contains(goal)
+    {
+        let hint = format!("`harmonic chat {goal}{}` chats with it", server.option);
+        return Err(CliError::new(format!("`{goal}` is an agent, and no task"), hint).into());
+    }
+    let id = stop.or(server.client.create_run(wanted)).await??.id;
+    let command = format!("harmonic runs{}", server.option);
+    if args.detach {
+        printer.data(&id.0)?;
+        printer.message(&format!("`{command} watch {id}` shows how it goes on"));
+        return Ok(Exit::Ok);
+    }
+    printer.message(&format!("run {id}"));
+    let form = if args.json { Form::Record } else { Form::Text };
+    match follow(&server.client, &id, printer, form, &command, stop).await.map_err(failed)? {
+        Ending::Run(record) => ended(&record, args.json, &command, printer),
+        Ending::Interrupted => {
+            printer.message("stopping the run; Ctrl-C again exits at once");
+            server.client.stop_run(&id).await?;
+            Err(stopped(args, &id, &command).into())
+        }
+    }
+}
+
+/// The error itself, whose remedy and exit code are found by its type.
+pub fn failed(error: FollowError) -> anyhow::Error {
+    match error {
+        FollowError::Client(error) => error.into(),
+        FollowError::App(error) => error.into(),
+        FollowError::Output(error) => error.into(),
+    }
+}
+
+/// Prints what the answer does not say.
+pub fn ended(
+    record: &RunRecord,
+    json: bool,
+    command: &str,
+    printer: &Printer,
+) -> anyhow::Result<Exit> {
+    if json {
+        printer.json(record)?;
+    } else {
+        printer.message(&format!("{}: {}", runs::state(&record.state), runs::cost(record)));
+    }
+    match &record.state {
+        RunState::Done => Ok(Exit::Ok),
+        RunState::Stopped | RunState::Running | RunState::WaitingForApproval => {
+            printer.message(&format!("`{command} resume {}` goes on", record.id));
+            Ok(Exit::Failure)
+        }
+        RunState::Partial { .. } | RunState::Failed { .. } => Ok(Exit::Failure),
+    }
+}
+
+/// The run `id` was stopped by the user.
+fn stopped(args: &Run, id: &RunId, command: &str) -> CliError {
+    let resume = format!("`{command} resume {id}` goes on");
+    let hint = match &args.stack {
+        Some(stack) => format!("`harmonic up --detach --stack {stack}`, then {resume}"),
+        None => resume,
+    };
+    CliError::new("the run was stopped", hint)
+}
+
+/// The task: of the arguments, else of stdin.
+fn task(args: &Run) -> anyhow::Result<String> {
+    match &args.task {
+        Some(task) => Ok(task.clone()),
+        None if io::stdin().is_terminal() => Ok(String::new()),
+        None => Ok(run_request::text(io::stdin(), "the task on stdin")?.trim().to_owned()),
+    }
+}

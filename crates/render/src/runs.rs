@@ -1,0 +1,242 @@
+//! Runs as text: lists, records, questions to a person, and figures.
+
+use std::time::Duration;
+
+use harmonic_api::runs::RunSummary;
+use harmonic_app::run_view::RunView;
+use harmonic_layout::{Column, Table, Width, wrap_lines};
+use harmonic_orchestrator::{Approval, ApprovalSubject};
+use harmonic_types::{
+    AgentName, RunBudget, RunRecord, RunSpent, RunState, TaskRecord, TaskState, ToolEffects,
+};
+
+use crate::lines::labelled;
+use crate::run_lane::one_line;
+
+const NONE: &str = "–";
+
+/// Characters of a goal in a table.
+const GOAL: usize = 48;
+
+/// Characters of the arguments of a tool in a question.
+const ARGUMENTS: usize = 400;
+
+/// Table with a row per run; ages are at `now_ms`, in milliseconds since the Unix epoch.
+pub fn list(runs: &[RunSummary], now_ms: u64, width: Width) -> String {
+    let row = |run: &RunSummary| {
+        [
+            run.id.to_string(),
+            state_name(&run.state).to_owned(),
+            format!("{}/{}", run.tasks_done, run.tasks),
+            if run.approvals > 0 { run.approvals.to_string() } else { NONE.to_owned() },
+            run.spent.tokens().to_string(),
+            seconds(run.spent.time()),
+            age(now_ms.saturating_sub(run.started_ms)),
+            shortened(&one_line(&run.goal), GOAL),
+        ]
+    };
+    let columns = [
+        Column::text("run"),
+        Column::text("state"),
+        Column::figure("tasks"),
+        Column::figure("to approve").leaves(2),
+        Column::figure("tokens").leaves(3),
+        Column::figure("time").leaves(4),
+        Column::figure("started").leaves(1),
+        Column::text("goal").wraps(),
+    ];
+    Table::new(columns, runs.iter().map(row)).text(width)
+}
+
+/// A run: what it is, its tasks, what it cost, and its answer.
+pub fn record(record: &RunRecord, approvals: &[Approval], width: Width) -> String {
+    let mut parts = vec![
+        labelled("run", &record.id.0, width),
+        labelled("goal", &one_line(&record.goal), width),
+        labelled("state", &state(&record.state), width),
+    ];
+    if !record.origin.is_empty() {
+        parts.push(labelled("plan", &record.origin, width));
+    }
+    if let Some(bounds) = bounds(&record.budget) {
+        parts.push(labelled("budget", &bounds, width));
+    }
+    parts.push(labelled("cost", &cost(record), width));
+    parts.extend(approvals.iter().map(|one| labelled("approve", &question(one), width)));
+    if !record.tasks.is_empty() {
+        parts.push(String::new());
+        parts.push(tasks(&record.tasks, width));
+    }
+    if let Some(answer) = &record.answer {
+        parts.push(String::new());
+        parts.push(wrap_lines(answer.trim_end(), width));
+    }
+    parts.join("\n")
+}
+
+fn tasks(tasks: &[TaskRecord], width: Width) -> String {
+    let row = |(position, task): (usize, &TaskRecord)| {
+        [
+            position.to_string(),
+            one_line(&task.title),
+            task.agent.as_ref().map_or_else(|| NONE.to_owned(), |AgentName(name)| name.clone()),
+            task.kind.clone(),
+            task_state(task.state).to_owned(),
+            task.spent.output_tokens.to_string(),
+            task.spent.cached_tokens.to_string(),
+            seconds(Duration::from_millis(task.busy_ms())),
+        ]
+    };
+    let columns = [
+        Column::figure("no."),
+        Column::text("task").wraps(),
+        Column::text("agent"),
+        Column::text("kind").leaves(2),
+        Column::text("state"),
+        Column::figure("tokens"),
+        Column::figure("cached").leaves(1),
+        Column::figure("time").leaves(3),
+    ];
+    Table::new(columns, tasks.iter().enumerate().map(row)).text(width)
+}
+
+/// What a run has cost, in one line.
+pub fn cost(record: &RunRecord) -> String {
+    let RunSpent { prompt_tokens, cached_tokens, output_tokens, joules, .. } = record.spent;
+    let done = record.tasks.iter().filter(|task| task.state == TaskState::Done).count();
+    let mut parts = vec![
+        format!("{done} of {} tasks in {}", record.tasks.len(), seconds(record.spent.time())),
+        format!("{output_tokens} tokens generated"),
+        format!("{prompt_tokens} read, {cached_tokens} of them from the cache"),
+    ];
+    if let Some(joules) = joules {
+        parts.push(format!("{joules} beyond idle"));
+    }
+    if let Some(speed_up) = record.speed_up() {
+        parts.push(format!("{speed_up:.2} times as fast as one task after the other"));
+    }
+    parts.join("; ")
+}
+
+/// The line below the lanes of a run.
+pub fn footer(view: &RunView, hidden: usize, seconds: u64) -> String {
+    let spent = view.spent();
+    let mut parts = vec![format!("{seconds} s")];
+    if spent.tokens() > 0 {
+        parts.push(format!("{} tokens, {} cached", spent.tokens(), spent.cached_tokens));
+    }
+    if hidden > 0 {
+        parts.push(format!("{hidden} more tasks"));
+    }
+    if view.lost() > 0 {
+        parts.push(format!("{} events lost", view.lost()));
+    }
+    parts.push("Ctrl-C stops it".to_owned());
+    parts.join(", ")
+}
+
+/// The state with its reason.
+pub fn state(state: &RunState) -> String {
+    match state {
+        RunState::Partial { reason } | RunState::Failed { reason } => {
+            format!("{}: {}", state_name(state), one_line(reason))
+        }
+        state => state_name(state).to_owned(),
+    }
+}
+
+fn state_name(state: &RunState) -> &'static str {
+    match state {
+        RunState::Running => "running",
+        RunState::WaitingForApproval => "waits for approval",
+        RunState::Stopped => "stopped",
+        RunState::Done => "done",
+        RunState::Partial { .. } => "partial",
+        RunState::Failed { .. } => "failed",
+    }
+}
+
+fn task_state(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Blocked => "blocked",
+        TaskState::Running => "running",
+        TaskState::WaitingForApproval => "waits for approval",
+        TaskState::Done => "done",
+        TaskState::Failed => "failed",
+        TaskState::Skipped => "skipped",
+    }
+}
+
+/// A question to a person, in one line that begins with its number.
+pub fn question(approval: &Approval) -> String {
+    let number = approval.id.0;
+    match &approval.subject {
+        ApprovalSubject::Plan { graph } => {
+            let titles = graph.tasks.iter().map(|task| one_line(&task.title));
+            let titles = titles.collect::<Vec<_>>().join("; ");
+            format!("{number}: do this plan of {} tasks? {titles}", graph.tasks.len())
+        }
+        ApprovalSubject::Tool { tool, arguments, effects, .. } => {
+            let arguments = shortened(&one_line(arguments), ARGUMENTS);
+            format!("{number}: call {tool}, which {}? {arguments}", effect(*effects))
+        }
+        ApprovalSubject::Repeat { tool, arguments, effects, .. } => {
+            let arguments = shortened(&one_line(arguments), ARGUMENTS);
+            format!(
+                "{number}: call {tool} again, which {}? It was called before the interruption, and \
+                 whether it was done is unknown. {arguments}",
+                effect(*effects)
+            )
+        }
+        ApprovalSubject::Budget { bounds: old, spent, raised } => {
+            let shown = |budget| bounds(budget).unwrap_or_else(|| "no bound".to_owned());
+            format!(
+                "{number}: raise the budget from {} to {}? {} tokens and {} are spent",
+                shown(old),
+                shown(raised),
+                spent.tokens(),
+                seconds(spent.time())
+            )
+        }
+    }
+}
+
+fn effect(effects: ToolEffects) -> &'static str {
+    match effects {
+        ToolEffects::ReadOnly => "changes nothing",
+        ToolEffects::Idempotent | ToolEffects::Writing => "changes something",
+        ToolEffects::Running => "runs a command",
+    }
+}
+
+/// The bounds of a budget; `None` without any.
+fn bounds(budget: &RunBudget) -> Option<String> {
+    let RunBudget { tokens, time_ms, joules } = budget;
+    let parts = [
+        tokens.map(|tokens| format!("{tokens} tokens")),
+        time_ms.map(|time| seconds(Duration::from_millis(time))),
+        joules.map(|joules| joules.to_string()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn age(ms: u64) -> String {
+    match ms / 1000 {
+        seconds @ 0..60 => format!("{seconds} s ago"),
+        seconds @ 60..3600 => format!("{} min ago", seconds / 60),
+        seconds @ 3600..86_400 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+fn shortened(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

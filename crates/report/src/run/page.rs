@@ -1,0 +1,249 @@
+//! A run as a self-contained page.
+//!
+//! Owns: content and order of the page: state, answer, graph, timeline, costs, texts.
+//!
+//! Invariants: no scripts and no external references; light or dark by the reader's preference; what
+//! the record says is escaped.
+
+use harmonic_types::{RunRecord, SpanKind};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::task::{self, TaskView, glyph, reason, run_state, state, views};
+use super::{costs, graph, style, text, timeline};
+use crate::figure::{digits, or_absent};
+use crate::{chart, palette};
+
+/// Rules of all pages, and of this one.
+const STYLES: [&str; 2] = [include_str!("../html/style.css"), include_str!("style.css")];
+
+/// Most characters of the page's title.
+const LONGEST_TITLE: usize = 100;
+
+/// Page of a run.
+pub fn render(record: &RunRecord) -> String {
+    let title = title(record);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style {
+                    (PreEscaped(palette::properties())) (PreEscaped(STYLES.concat()))
+                    (PreEscaped(chart::sheet())) (PreEscaped(style::sheet()))
+                }
+            }
+            body {
+                header {
+                    p class="kind" { "harmonic run, " (text::line(&record.id.0)) }
+                    h1 { (title) }
+                    p {
+                        span class="fact" { (run_state(&record.state)) } " · "
+                        span class="fact" { (origin(record)) }
+                        @if let Some(started) = started(record) { " · " span class="fact" { (started) } }
+                    }
+                }
+                main {
+                    @if text::line(&record.goal) != title { p class="goal" { (text::block(&record.goal)) } }
+                    (figures(record))
+                    @if let Some(reason) = reason(&record.state) {
+                        p class="reason" { strong { (run_state(&record.state)) } ": " (reason) }
+                    }
+                    section {
+                        h2 { "Answer" }
+                        @match &record.answer {
+                            Some(answer) => div class="answer" dir="auto" { (text::block(answer)) },
+                            None => p class="faint" { "There is none." },
+                        }
+                    }
+                    (drawings(record))
+                    (table(record))
+                    (texts(record))
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// Title of a run: its goal, shortened.
+pub fn title(record: &RunRecord) -> String {
+    let title = text::start(&record.goal, LONGEST_TITLE);
+    if title.is_empty() { "A run without a goal".to_owned() } else { title }
+}
+
+/// Where the graph came from, in words.
+pub fn origin(record: &RunRecord) -> String {
+    match record.origin.split_once(':') {
+        Some(("recipe", name)) => format!("recipe {}", text::line(name)),
+        _ => text::line(&record.origin),
+    }
+}
+
+/// Date and time of the start; `None` where the record states none that can be written.
+pub fn started(record: &RunRecord) -> Option<String> {
+    /// The last millisecond of the year 9999.
+    const LATEST_MS: u64 = 253_402_300_799_999;
+    (1..=LATEST_MS)
+        .contains(&record.started_ms)
+        .then(|| crate::method::day_and_time(record.started_ms))
+}
+
+/// The large figures: name, figure, what it is.
+pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
+    let spent = &record.spent;
+    let done = record.tasks.iter().filter(|t| t.state == harmonic_types::TaskState::Done).count();
+    let waits = record.tasks.iter().flat_map(|task| &task.spans);
+    let asked = waits.into_iter().any(|span| span.kind == SpanKind::Person);
+    let within =
+        |bound: Option<String>| bound.map_or_else(String::new, |bound| format!("of {bound}"));
+    let busy_ms: u64 =
+        record.tasks.iter().fold(0, |sum, task| costs::busy_ms(task).saturating_add(sum));
+    let mut facts = vec![
+        ("tasks done", format!("{done} of {}", record.tasks.len()), String::new()),
+        (
+            "wall time",
+            if spent.time_ms > 0 {
+                format!("{} s", costs::seconds(spent.time_ms))
+            } else {
+                or_absent(None)
+            },
+            match record.budget.time_ms {
+                Some(bound) => format!("of {} s", costs::seconds(bound)),
+                None if asked => "without waits for a person".to_owned(),
+                None => String::new(),
+            },
+        ),
+        (
+            "speed-up",
+            or_absent(record.speed_up().map(|factor| format!("{}x", digits(factor)))),
+            record.speed_up().map_or_else(String::new, |_| {
+                let (tasks, wall) = (costs::seconds(busy_ms), costs::seconds(spent.time_ms));
+                format!("Σ of the tasks {tasks} s ÷ {wall} s")
+            }),
+        ),
+    ];
+    let [prompt, cached, output, ..] = costs::of_run(record);
+    facts.push(("prompt tokens", prompt, format!("{cached} from the cache")));
+    facts.push((
+        "output tokens",
+        output,
+        within(record.budget.tokens.map(|b| format!("{b}, both"))),
+    ));
+    facts.push((
+        "energy",
+        or_absent(spent.joules.map(|joules| format!("{} J", digits(joules.0)))),
+        match (spent.joules, record.budget.joules) {
+            (_, Some(bound)) => format!("of {} J", digits(bound.0)),
+            (Some(_), None) => "net of idle".to_owned(),
+            (None, None) => "no meter".to_owned(),
+        },
+    ));
+    facts
+}
+
+fn figures(record: &RunRecord) -> Markup {
+    html! {
+        dl class="facts" {
+            @for (name, figure, about) in facts(record) {
+                div { dt { (name) } dd { (figure) } dd class="about" { (about) } }
+            }
+        }
+    }
+}
+
+fn drawings(record: &RunRecord) -> Markup {
+    let count = record.graph.as_ref().map_or(0, |graph| graph.tasks.len());
+    html! {
+        @if let Some(graph) = graph::draw(record) {
+            figure {
+                h2 { "Task graph" }
+                div class="scroll" tabindex="0" role="region" aria-label="Task graph" { (graph) }
+                figcaption { "An arrow leads from a task to one that reads its artifact." }
+            }
+        } @else if count > graph::MOST_TASKS {
+            p class="faint" { "The graph has " (count) " tasks, too many to be drawn: the table has them." }
+        }
+        @if let Some([wide, narrow]) = timeline::draw(record) {
+            figure {
+                h2 { "Timeline" }
+                div class="on-wide" { (wide) }
+                div class="on-narrow" { (narrow) }
+                @if timeline::is_cut(record) {
+                    figcaption { "Only the first tasks are drawn: the table has all." }
+                }
+            }
+        }
+    }
+}
+
+fn table(record: &RunRecord) -> Markup {
+    html! {
+        section {
+            h2 { "Costs" }
+            div class="scroll" tabindex="0" role="region" aria-label="Costs of each task" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" class="words" { "task" }
+                            th scope="col" class="words" { "work" }
+                            th scope="col" class="words" { "state" }
+                            @for (name, unit) in costs::COLUMNS {
+                                th scope="col" { (name) " " small { (unit) } }
+                            }
+                        }
+                    }
+                    tbody {
+                        @for view in views(record) {
+                            tr {
+                                th scope="row" class="words" { (view.label) " " (text::start(&view.title, 80)) }
+                                td class="words" { (view.work()) }
+                                td class="words" { (glyph(view.record.state)) " " (state(view.record.state)) }
+                                @for cell in costs::of_task(&view) { td { (cell) } }
+                            }
+                        }
+                    }
+                    tfoot {
+                        tr {
+                            th scope="row" class="words" { "all" }
+                            td {} td {}
+                            @for cell in costs::of_run(record) { td { (cell) } }
+                        }
+                    }
+                }
+            }
+            p class="faint" { "– is not known: not computed, or not metered." }
+        }
+    }
+}
+
+fn texts(record: &RunRecord) -> Markup {
+    html! {
+        section {
+            h2 { "Tasks" }
+            @for view in views(record) { (text_of(&view)) }
+        }
+    }
+}
+
+fn text_of(view: &TaskView<'_>) -> Markup {
+    let record = view.record;
+    html! {
+        details {
+            summary {
+                (glyph(record.state)) " " (view.label) " " strong { (view.title) } " "
+                span class="about" { (view.work()) ", " (state(record.state)) }
+            }
+            @if let Some(inputs) = view.inputs() { p class="faint" { "Reads " (inputs) "." } }
+            @if let Some(instruction) = view.instruction() {
+                p class="goal" dir="auto" { (text::block(instruction)) }
+            }
+            @match &record.text {
+                Some(text) => div class="text" dir="auto" { (text::block(text)) },
+                None => p class="faint" { "No text: " (task::state(record.state)) "." },
+            }
+        }
+    }
+}
