@@ -86,6 +86,20 @@ pub enum JournalError {
         /// The one that this build reads.
         expected: &'static str,
     },
+    /// A file that does not begin with the header of the run's journal.
+    #[error(
+        "{} is not the journal of run `{id}` ({reason}); nothing was changed: restore the file, or \
+         remove the run",
+        path.display()
+    )]
+    NotAJournal {
+        /// The run.
+        id: RunId,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// Bytes of a journal that no append has left.
     #[error(
         "line {line} of {} is damaged ({reason}); nothing was changed. To go on from before it, copy \

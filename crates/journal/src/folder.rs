@@ -148,14 +148,15 @@ impl Folder {
         Ok(Some(bytes))
     }
 
-    /// The first line of the file `name` with its line feed; at most one byte more than `limit`.
-    pub(crate) fn first_line(&self, name: &str, limit: u64) -> Result<Vec<u8>, FileError> {
-        let error = |source| failed("read", &self.path_of(name), source);
-        let file = self.open(name)?.ok_or_else(|| error(io::ErrorKind::NotFound.into()))?;
+    /// The first line of the file `name` with its line feed, at most one byte more than `limit`;
+    /// `None` where there is no file.
+    pub(crate) fn first_line(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+        let Some(file) = self.open(name)? else { return Ok(None) };
         let mut line = Vec::new();
-        let mut start = BufReader::new(file.take(limit.saturating_add(1)));
-        start.read_until(b'\n', &mut line).map_err(error)?;
-        Ok(line)
+        BufReader::new(file.take(limit.saturating_add(1)))
+            .read_until(b'\n', &mut line)
+            .map_err(|source| failed("read", &self.path_of(name), source))?;
+        Ok(Some(line))
     }
 
     /// Replaces the file `name` by one with `bytes`, written beside it; the old one stays if that

@@ -66,6 +66,11 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             number: 0,
             source,
         })?;
+        let bytes = line.len() as u64;
+        if bytes > limits.journal {
+            let what = "the journal";
+            return Err(JournalError::TooLong { id, what, bytes, limit: limits.journal });
+        }
         let lock = lock::acquire(&folder, &id)?;
         sync(&folder.create_folder(artifacts::FOLDER)?, &id)?;
         folder.write_new(NAME, line.as_bytes(), true).map_err(|source| {
@@ -234,11 +239,12 @@ pub(crate) fn read<E: DeserializeOwned>(
     let synced = synced::read(folder);
     let path = folder.path_of(NAME);
     let bytes = folder.read(NAME, limits.journal)?;
-    let bytes = bytes.ok_or_else(|| JournalError::Damaged {
-        path: path.clone(),
-        line: 1,
-        at: 0,
-        reason: "the file is absent".to_owned(),
-    })?;
+    let bytes = bytes.ok_or_else(|| absent(folder, id))?;
     recover(id, &path, &bytes, synced, limits)
+}
+
+/// Error of a run without a journal.
+pub(crate) fn absent(folder: &Folder, id: &RunId) -> JournalError {
+    let path = folder.path_of(NAME);
+    JournalError::NotAJournal { id: id.clone(), path, reason: "the file is absent" }
 }

@@ -110,7 +110,7 @@ pub fn recover<E: DeserializeOwned>(
         reason,
     };
     let mut lines = lines(bytes).zip(1_u64..);
-    let ((_, first), _) = lines.next().ok_or_else(|| damaged(1, 0, "it is empty".to_owned()))?;
+    let first = lines.next().map_or(&[][..], |((_, line), _)| line);
     let header = read_header(run, path, first)?;
 
     let (mut entries, mut end) = (Vec::new(), first.len());
@@ -172,27 +172,25 @@ fn framed<'a>(
 
 /// The header in the first line of a journal.
 pub(crate) fn read_header(run: &RunId, path: &Path, line: &[u8]) -> Result<Header, JournalError> {
-    let damaged = |reason: &str| JournalError::Damaged {
-        path: path.to_owned(),
-        line: 1,
-        at: 0,
-        reason: reason.to_owned(),
-    };
+    let other =
+        |reason| JournalError::NotAJournal { id: run.clone(), path: path.to_owned(), reason };
     if line.len() as u64 > Header::LONGEST_LINE {
-        return Err(damaged("the header is too long"));
+        return Err(other("its header is too long"));
     }
     if !line.ends_with(b"\n") {
-        return Err(damaged("the header has no end"));
+        return Err(other("its header has no end"));
     }
     // Before the checksum: another version may have another one.
-    let any: AnyVersion =
-        serde_json::from_slice(line).map_err(|_| damaged("it is not the header of a journal"))?;
+    let any: AnyVersion = serde_json::from_slice(line).map_err(|_| other("it has no header"))?;
     if any.schema != Header::SCHEMA {
         let (path, expected) = (path.to_owned(), Header::SCHEMA);
         return Err(JournalError::OtherVersion { path, schema: any.schema, expected });
     }
-    line::body(run, line).map_err(damaged)?;
     let header: Header =
-        serde_json::from_slice(line).map_err(|_| damaged("the header lacks a field"))?;
-    if header.run == *run { Ok(header) } else { Err(damaged("it is the header of another run")) }
+        serde_json::from_slice(line).map_err(|_| other("its header lacks a field"))?;
+    if header.run != *run {
+        return Err(other("its header names another run"));
+    }
+    line::body(run, line).map_err(|_| other("its header is damaged"))?;
+    Ok(header)
 }

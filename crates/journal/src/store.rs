@@ -181,6 +181,7 @@ impl Store {
         let folder = self.run(id)?;
         let path = folder.path_of(journal::NAME);
         let line = folder.first_line(journal::NAME, Header::LONGEST_LINE)?;
+        let line = line.ok_or_else(|| journal::absent(&folder, id))?;
         let header = read_header(id, &path, &line)?;
         let bytes = folder.length(journal::NAME);
         let (summary, error) = match summary::read(&folder, id) {

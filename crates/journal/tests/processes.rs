@@ -80,6 +80,11 @@ fn appends_without_end() {
     }
 }
 
+/// The number in `synced NUMBER`, which may stand behind what the test program says itself.
+fn number_of(line: &str) -> Option<u64> {
+    line.split_once("synced ")?.1.parse().ok()
+}
+
 #[test]
 fn what_was_synced_survives_kill_9_at_any_moment() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +93,7 @@ fn what_was_synced_survives_kill_9_at_any_moment() {
         let mut child = writer("appends_without_end", folder.path(), "");
         let mut synced = before;
         let mut lines = lines(&mut child);
-        let said = lines.by_ref().filter_map(|line| line.strip_prefix("synced ")?.parse().ok());
+        let said = lines.by_ref().filter_map(|line| number_of(&line));
         for number in said.take(1 + fastrand::usize(..20)) {
             synced = number;
         }
@@ -98,8 +103,7 @@ fn what_was_synced_survives_kill_9_at_any_moment() {
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        let late = lines.filter_map(|line| line.strip_prefix("synced ")?.parse().ok());
-        synced = late.fold(synced, u64::max);
+        synced = lines.filter_map(|line| number_of(&line)).fold(synced, u64::max);
         let recovered = open(folder.path()).read::<String>(&id()).unwrap();
         let count = recovered.entries.len() as u64;
         assert!(count >= synced && synced > before, "{round}: {count} {synced} {before}");
@@ -238,7 +242,7 @@ fn a_full_disk_is_named_and_loses_nothing() {
         let mut child = writer("appends_until_no_space_is_left", folder.path(), &setup);
         let said: Vec<String> = lines(&mut child).collect();
         assert!(child.wait().unwrap().success(), "{said:#?}");
-        let line = said.iter().find_map(|line| line.strip_prefix("last ")).unwrap();
+        let line = said.iter().find_map(|line| Some(line.split_once("last ")?.1)).unwrap();
         let (number, error) = line.split_once(": ").unwrap();
         assert!(
             error.starts_with("no space for an entry of run `run_01ARZ3NDEKTSV4RRFFQ69G5FAV` in ")

@@ -209,9 +209,14 @@ fn a_header_of_the_longest_owner_is_read_back() {
     let mut runs = Runs::new();
     let id = runs.ids.next(1, [0; 10]);
     let owner = "\u{1}".repeat(Header::LONGEST_OWNER);
-    drop(runs.store.create::<String>(Header::new(id.clone(), owner.clone(), u64::MAX)).unwrap());
-    assert_eq!(runs.store.read::<String>(&id).unwrap().header.owner, owner);
-    assert_eq!(runs.store.list().unwrap().runs[0].header.owner, owner);
+    let header = Header::new(id.clone(), owner.clone(), u64::MAX);
+    let error = runs.store.create::<String>(header.clone()).unwrap_err().to_string();
+    assert!(error.contains("the journal of run") && error.contains("limit of 1000"), "{error}");
+    assert_eq!(fs::read_dir(runs.root()).unwrap().count(), 0);
+    let store = Store::open(&runs.root(), Limits::default()).unwrap();
+    drop(store.create::<String>(header).unwrap());
+    assert_eq!(store.read::<String>(&id).unwrap().header.owner, owner);
+    assert_eq!(store.list().unwrap().runs[0].header.owner, owner);
 }
 
 #[test]
@@ -286,9 +291,9 @@ fn a_list_has_every_run_and_names_what_is_none() {
         "invalid run `notes.txt`",
         "has the schema `harmonic.journal/2`",
         "invalid summary of run",
-        "No such file",
-        "the header is too long",
-        "it is the header of another run",
+        "the file is absent",
+        "its header is too long",
+        "its header names another run",
     ];
     // By name: the note first.
     assert_eq!(reasons.len(), expected.len(), "{reasons:#?}");

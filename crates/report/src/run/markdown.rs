@@ -22,7 +22,7 @@ pub fn render(record: &RunRecord) -> String {
             .flatten()
             .collect();
     out.extend([plain(&about.join(" · ")), String::new()]);
-    if text::line(&record.goal) != title {
+    if text::block(&record.goal).trim() != title {
         out.extend(fence(&record.goal));
     }
     out.extend(head(record));
@@ -71,7 +71,7 @@ fn costs_of(record: &RunRecord, views: &[TaskView<'_>]) -> Vec<String> {
 /// Title, instruction and text of a task, folded.
 fn text_of(view: &TaskView<'_>) -> Vec<String> {
     let mut summary = String::new();
-    let words = format!("{} {} ({})", view.label, view.title, view.work());
+    let words = format!("{} ({})", view.name(), view.work());
     let _ = std::fmt::Write::write_str(&mut Escaper::new(&mut summary), &words);
     let mut lines = vec![format!("<details><summary>{summary}</summary>"), String::new()];
     if let Some(instruction) = view.instruction() {

@@ -46,7 +46,7 @@ pub fn render(record: &RunRecord) -> String {
                     }
                 }
                 main {
-                    @if text::line(&record.goal) != title { p class="goal" { (text::block(&record.goal)) } }
+                    @if text::block(&record.goal).trim() != title { p class="goal" { (text::block(&record.goal)) } }
                     (figures(record))
                     @if let Some(reason) = reason(&record.state) {
                         p class="reason" { strong { (run_state(&record.state)) } ": " (reason) }
@@ -97,8 +97,6 @@ pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
     let done = record.tasks.iter().filter(|t| t.state == harmonic_types::TaskState::Done).count();
     let waits = record.tasks.iter().flat_map(|task| &task.spans);
     let asked = waits.into_iter().any(|span| span.kind == SpanKind::Person);
-    let within =
-        |bound: Option<String>| bound.map_or_else(String::new, |bound| format!("of {bound}"));
     let busy_ms: u64 =
         record.tasks.iter().fold(0, |sum, task| costs::busy_ms(task).saturating_add(sum));
     let mut facts = vec![
@@ -127,11 +125,11 @@ pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
     ];
     let [prompt, cached, output, ..] = costs::of_run(record);
     facts.push(("prompt tokens", prompt, format!("{cached} from the cache")));
-    facts.push((
-        "output tokens",
-        output,
-        within(record.budget.tokens.map(|b| format!("{b}, both"))),
-    ));
+    facts.push(("output tokens", output, String::new()));
+    if let Some(bound) = record.budget.tokens {
+        let used = format!("{} of {bound}", spent.tokens());
+        facts.push(("token budget", used, "computed prompt, and output".to_owned()));
+    }
     facts.push((
         "energy",
         or_absent(spent.joules.map(|joules| format!("{} J", digits(joules.0)))),
@@ -198,7 +196,7 @@ fn table(record: &RunRecord) -> Markup {
                     tbody {
                         @for view in views(record) {
                             tr {
-                                th scope="row" class="words" { (view.label) " " (text::start(&view.title, 80)) }
+                                th scope="row" class="words" { (text::start(&view.name(), 80)) }
                                 td class="words" { (view.work()) }
                                 td class="words" { (glyph(view.record.state)) " " (state(view.record.state)) }
                                 @for cell in costs::of_task(&view) { td { (cell) } }
@@ -233,7 +231,7 @@ fn text_of(view: &TaskView<'_>) -> Markup {
     html! {
         details {
             summary {
-                (glyph(record.state)) " " (view.label) " " strong { (view.title) } " "
+                (glyph(record.state)) " " strong { (view.name()) } " "
                 span class="about" { (view.work()) ", " (state(record.state)) }
             }
             @if let Some(inputs) = view.inputs() { p class="faint" { "Reads " (inputs) "." } }

@@ -22,6 +22,14 @@ pub struct TaskView<'a> {
 }
 
 impl TaskView<'_> {
+    /// Number and title; the title alone where it is the kind of what is not in the graph.
+    pub fn name(&self) -> String {
+        if self.title.eq_ignore_ascii_case(&self.label) {
+            return self.title.clone();
+        }
+        format!("{} {}", self.label, self.title)
+    }
+
     /// Kind of work and who does it: `ask, coder`.
     pub fn work(&self) -> String {
         let kind = text::line(&self.record.kind);
@@ -53,9 +61,11 @@ impl TaskView<'_> {
 
     /// Labels of the tasks whose artifacts it reads: `1, 2`.
     pub fn inputs(&self) -> Option<String> {
-        let after = &self.task?.after;
+        let mut after: Vec<u32> = self.task?.after.iter().map(|index| index.0).collect();
+        after.sort_unstable();
+        after.dedup();
         let numbers: Vec<String> =
-            after.iter().map(|index| (u64::from(index.0) + 1).to_string()).collect();
+            after.into_iter().map(|index| (u64::from(index) + 1).to_string()).collect();
         (!numbers.is_empty()).then(|| numbers.join(", "))
     }
 }

@@ -151,7 +151,7 @@ pub fn place(record: &RunRecord, format: Format) -> Option<Timeline> {
 /// Name of a lane, and what stands in one without times.
 fn name(view: &TaskView<'_>) -> (String, &'static str) {
     let mark = glyph(view.record.state);
-    (format!("{mark} {} {}", view.label, view.title), state(view.record.state))
+    (format!("{mark} {}", view.name()), state(view.record.state))
 }
 
 /// Swatches of the kinds that occur, and the lower end of the legend.
