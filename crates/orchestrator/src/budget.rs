@@ -136,11 +136,10 @@ impl Budget {
     /// How much of the bounds is gone.
     pub(crate) fn pressure(&self) -> Pressure {
         let of = |spent: u64, bound: Option<u64>, last: u64| match bound {
-            None => Pressure::Low,
             Some(bound) if spent >= bound => Pressure::Over,
             Some(bound) if spent >= percent(bound, last) => Pressure::Exhausted,
             Some(bound) if spent >= percent(bound, HIGH) => Pressure::High,
-            Some(_) => Pressure::Low,
+            _ => Pressure::Low,
         };
         // Tokens are held by reservations; what exceeds them ends nothing that runs.
         let tokens = of(self.spent.tokens(), self.bounds.tokens, 100).min(Pressure::Exhausted);

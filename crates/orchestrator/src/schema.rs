@@ -209,7 +209,7 @@ impl Plan {
         let document = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
         match document {
             Document::Answer { answer } => Ok(Self::Answer(answer)),
-            Document::Team { tasks } => Self::tasks(tasks, most).map(Self::Team),
+            Document::Team { tasks } => Self::tasks(&tasks, most).map(Self::Team),
         }
     }
 
@@ -226,10 +226,10 @@ impl Plan {
             field: "tasks".to_owned(),
             reason: error.to_string(),
         })?;
-        Self::tasks(document.tasks, most)
+        Self::tasks(&document.tasks, most)
     }
 
-    fn tasks(tasks: Vec<Value>, most: u32) -> Result<TaskGraph, GraphErrors> {
+    fn tasks(tasks: &[Value], most: u32) -> Result<TaskGraph, GraphErrors> {
         let given = tasks.len();
         if given > most as usize {
             let reason = format!("{given} tasks: expected {most} at most");

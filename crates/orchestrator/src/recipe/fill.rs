@@ -64,9 +64,10 @@ fn numbers(
     for (name, value) in &values.numbers {
         if !numbers.contains_key(name) {
             let known: Vec<&str> = numbers.keys().map(String::as_str).collect();
-            let expected = match known.is_empty() {
-                true => "no number at all".to_owned(),
-                false => format!("one of the numbers {}", known.join(", ")),
+            let expected = if known.is_empty() {
+                "no number at all".to_owned()
+            } else {
+                format!("one of the numbers {}", known.join(", "))
             };
             return Err(invalid(name, *value, expected));
         }
@@ -101,14 +102,14 @@ fn roles<'a>(
     if values.agents.is_empty() {
         return Err(RecipeError::NoAgent { recipe: recipe.name.clone() });
     }
-    let named = |name: &String| values.agents.iter().find(|agent| agent.name.0 == *name);
+    let by_name = |name: &String| values.agents.iter().find(|agent| agent.name.0 == *name);
     let of_tier =
         |number: u8| values.agents.iter().filter(move |agent| agent.tier.number() == number);
     let mut roles: BTreeMap<&str, Vec<AgentName>> = BTreeMap::new();
     for (key, role) in &recipe.document.roles {
         let role = role.get_ref();
         let tiers = role.tiers.iter().map(|tier| *tier.get_ref());
-        let mut agents: Vec<&AgentProfile> = role.agents.iter().filter_map(named).collect();
+        let mut agents: Vec<&AgentProfile> = role.agents.iter().filter_map(by_name).collect();
         agents.extend(tiers.flat_map(of_tier));
         if agents.is_empty() {
             let all = Tier::ALL.into_iter().map(Tier::number);

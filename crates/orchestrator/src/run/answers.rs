@@ -100,7 +100,7 @@ impl Run {
             }
             CallFailure::Stalled => self.repeat_once(id, at, "no token came within the time"),
             CallFailure::Form { message } => self.repeat_once(id, at, &message),
-            CallFailure::Refused { message } => self.fail_step(id, at, message),
+            CallFailure::Refused { message } => self.fail_step(id, at, &message),
         }
     }
 
@@ -140,7 +140,7 @@ impl Run {
         let step = &mut self.task_mut(id).steps[at];
         step.retries += 1;
         if step.retries > most {
-            return self.fail_step(id, at, format!("{reason}, {most} times"));
+            return self.fail_step(id, at, &format!("{reason}, {most} times"));
         }
         let after_ms = after_ms.clamp(RETRY_MS.0, RETRY_MS.1);
         let at_ms = self.now.saturating_add(after_ms);
@@ -152,7 +152,7 @@ impl Run {
     pub(super) fn repeat_once(&mut self, id: TaskId, at: usize, reason: &str) {
         let step = &mut self.task_mut(id).steps[at];
         if step.was_repeated {
-            return self.fail_step(id, at, reason.to_owned());
+            return self.fail_step(id, at, reason);
         }
         step.was_repeated = true;
         step.state = StepState::Wanted;
@@ -196,7 +196,7 @@ impl Run {
         if is_asked_for { self.note(text) } else { self.fall_short(text) }
     }
 
-    pub(super) fn fail_step(&mut self, id: TaskId, at: usize, reason: String) {
+    pub(super) fn fail_step(&mut self, id: TaskId, at: usize, reason: &str) {
         let reason: String = reason.chars().take(1_000).collect();
         if let Some(step) = self.task_mut(id).steps.get_mut(at) {
             step.state = StepState::Failed(reason);

@@ -45,7 +45,7 @@ impl Run {
                  goal and brief, or start the stack with a larger context",
                 step.agent
             );
-            self.fail_step(id, at, reason);
+            self.fail_step(id, at, &reason);
             return true;
         }
         let is_last = self.last_task() == Some(id);
@@ -70,7 +70,7 @@ impl Run {
                 return false;
             }
             self.is_exhausted |= !is_last;
-            self.fail_step(id, at, "the budget does not bear its call".to_owned());
+            self.fail_step(id, at, "the budget does not bear its call");
             return true;
         }
         let call = self.new_call();

@@ -1,5 +1,7 @@
 //! Calls of tools: by a task of the graph, and by an agent in the turns of its task.
 
+use std::fmt::Write as _;
+
 use harmonic_types::{Message, Role, TaskState, Tool, ToolCall, ToolEffects};
 use serde::Deserialize;
 
@@ -202,7 +204,7 @@ impl Run {
         let ToolCallResult { output, tokens, .. } = result;
         let mut text = output.text;
         if output.bytes_cut > 0 {
-            text.push_str(&format!("\n[{} more bytes were cut off]", output.bytes_cut));
+            let _ = write!(text, "\n[{} more bytes were cut off]", output.bytes_cut);
         }
         let tokens = tokens.unwrap_or_else(|| prompt::upper_tokens(&text)).max(1);
         self.task_mut(id).tool_steps[at].state =

@@ -1,6 +1,7 @@
 //! The check of a specification, before anything is done for it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use harmonic_types::{AgentName, RunBudget, TaskGraph, did_you_mean};
 
@@ -17,8 +18,8 @@ const TOOLS: usize = 1_024;
 /// Time of any limit, at most: a year, in milliseconds.
 const LONGEST_MS: u64 = 365 * 24 * 3_600_000;
 
-fn field(field: &'static str, value: impl ToString, expected: impl Into<String>) -> SpecError {
-    let value = value.to_string().chars().take(60).collect();
+fn field(field: &'static str, value: &dyn Display, expected: impl Into<String>) -> SpecError {
+    let value = format!("{value}").chars().take(60).collect();
     SpecError::Field { field, value, expected: expected.into() }
 }
 
@@ -58,7 +59,7 @@ impl RunSpec {
 
     fn check_texts(&self) -> Result<(), SpecError> {
         if self.goal.text.trim().is_empty() {
-            return Err(field("goal", "", "a text"));
+            return Err(field("goal", &"", "a text"));
         }
         let texts = [("goal", Some(&self.goal)), ("brief", self.brief.as_ref())];
         for (name, text) in texts {
@@ -66,7 +67,7 @@ impl RunSpec {
                 && text.len() > RunLimits::GOAL
             {
                 let expected = format!("{} bytes at most", RunLimits::GOAL);
-                return Err(field(name, format!("{} bytes", text.len()), expected));
+                return Err(field(name, &format!("{} bytes", text.len()), expected));
             }
         }
         Ok(())
@@ -74,7 +75,7 @@ impl RunSpec {
 
     fn check_agents(&self) -> Result<(), SpecError> {
         if !(1..=AGENTS).contains(&self.agents.len()) {
-            return Err(field("agents", self.agents.len(), format!("1 to {AGENTS} agents")));
+            return Err(field("agents", &self.agents.len(), format!("1 to {AGENTS} agents")));
         }
         let mut names = BTreeSet::new();
         for agent in &self.agents {
@@ -82,7 +83,7 @@ impl RunSpec {
                 return Err(field("agents", &agent.name, "each name once"));
             }
             if agent.context == 0 {
-                return Err(field("context", 0, format!("the context of {}", agent.name)));
+                return Err(field("context", &0, format!("the context of {}", agent.name)));
             }
             let known = || self.tools.iter().map(|tool| tool.name.as_str());
             if let Some(tool) = agent.tools.iter().find(|tool| !known().any(|name| name == *tool)) {
@@ -109,7 +110,7 @@ impl RunSpec {
 
     fn check_tools(&self) -> Result<(), SpecError> {
         if self.tools.len() > TOOLS {
-            return Err(field("tools", self.tools.len(), format!("{TOOLS} tools at most")));
+            return Err(field("tools", &self.tools.len(), format!("{TOOLS} tools at most")));
         }
         let mut names = BTreeSet::new();
         for tool in &self.tools {
@@ -131,7 +132,7 @@ impl RunSpec {
             Some(0) => {
                 let expected = "more than 0; leave it out for no bound. A run within another has what \
                                 that one has left";
-                Err(field(name, 0, expected))
+                Err(field(name, &0, expected))
             }
             _ => Ok(()),
         };
@@ -139,7 +140,7 @@ impl RunSpec {
         zero("budget.time", time_ms)?;
         match joules {
             Some(bound) if !(bound.0.is_finite() && bound.0 >= 0.001) => {
-                Err(field("budget.joules", bound.0, "0.001 J or more; leave it out for no bound"))
+                Err(field("budget.joules", &bound.0, "0.001 J or more; leave it out for no bound"))
             }
             Some(bound) if !self.has_meter => Err(field(
                 "budget.joules",
@@ -168,7 +169,7 @@ impl RunSpec {
         let counts = counts.map(|(name, value, most)| (name, u64::from(value), u64::from(most)));
         for (name, value, most) in counts.into_iter().chain(sizes) {
             if !(1..=most).contains(&value) {
-                return Err(field(name, value, format!("1 to {most}")));
+                return Err(field(name, &value, format!("1 to {most}")));
             }
         }
         Ok(())
