@@ -116,8 +116,6 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
         let file = file.ok_or_else(|| FileError::NotAFile { path: folder.path_of(NAME) })?;
         let mark = SyncedMark::new(folder.open_or_create(synced::NAME)?);
         let artifacts = Artifacts::open(&folder, limits)?;
-        let entries = PhantomData;
-        let (is_broken, _lock) = (false, lock);
         Ok(Self {
             header,
             folder,
@@ -127,9 +125,9 @@ impl<E: Serialize + DeserializeOwned> Journal<E> {
             limits,
             end,
             last,
-            is_broken,
-            _lock,
-            entries,
+            is_broken: false,
+            _lock: lock,
+            entries: PhantomData,
         })
     }
 

@@ -19,6 +19,9 @@ const STYLES: [&str; 2] = [include_str!("../html/style.css"), include_str!("styl
 /// Most characters of the page's title.
 const LONGEST_TITLE: usize = 100;
 
+/// Most characters of a name in a head or a table; the texts of the tasks have all of it.
+const LONGEST_NAME: usize = 60;
+
 /// Page of a run.
 pub fn render(record: &RunRecord) -> String {
     let title = title(record);
@@ -37,7 +40,7 @@ pub fn render(record: &RunRecord) -> String {
             }
             body {
                 header {
-                    p class="kind" { "harmonic run, " (text::line(&record.id.0)) }
+                    p class="kind" { "harmonic run, " (text::start(&record.id.0, LONGEST_NAME)) }
                     h1 { (title) }
                     p {
                         span class="fact" { (run_state(&record.state)) } " · "
@@ -77,8 +80,8 @@ pub fn title(record: &RunRecord) -> String {
 /// Where the graph came from, in words.
 pub fn origin(record: &RunRecord) -> String {
     match record.origin.split_once(':') {
-        Some(("recipe", name)) => format!("recipe {}", text::line(name)),
-        _ => text::line(&record.origin),
+        Some(("recipe", name)) => format!("recipe {}", text::start(name, LONGEST_NAME)),
+        _ => text::start(&record.origin, LONGEST_NAME),
     }
 }
 
@@ -197,7 +200,7 @@ fn table(record: &RunRecord) -> Markup {
                         @for view in views(record) {
                             tr {
                                 th scope="row" class="words" { (text::start(&view.name(), 80)) }
-                                td class="words" { (view.work()) }
+                                td class="words" { (text::start(&view.work(), LONGEST_NAME)) }
                                 td class="words" { (glyph(view.record.state)) " " (state(view.record.state)) }
                                 @for cell in costs::of_task(&view) { td { (cell) } }
                             }

@@ -24,7 +24,7 @@ const BETWEEN_ROWS: f64 = 3.0;
 const BETWEEN_LANES: f64 = 10.0;
 
 /// Share of the width that names take, where they stand beside the lanes.
-const NAMES: f64 = 0.28;
+const NAMES: f64 = 0.34;
 
 /// Width of a swatch of the legend, distances from its name and of entries, in pixels.
 const SWATCH: f64 = 22.0;
@@ -117,7 +117,7 @@ pub fn place(record: &RunRecord, format: Format) -> Option<Timeline> {
         let (name, rest) = name(&view);
         let limit = if is_beside { from - MARGIN - GAP } else { page - 2.0 * MARGIN };
         let words = cut(&name, size, limit);
-        let top = if is_beside { y } else { y + line };
+        let top = if is_beside { y } else { y + 1.3 * line };
         labels.put("name", (MARGIN, y + 0.95 * size), Anchor::Start, &words);
         if packed.is_empty() {
             labels.put(
