@@ -16,7 +16,7 @@ pub struct CallLimits {
 
 impl Default for CallLimits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(60), bytes: 64 << 10 }
+        Self { time: Duration::from_mins(1), bytes: 64 << 10 }
     }
 }
 

@@ -126,21 +126,18 @@ impl ToolBox {
     ) -> Result<Vec<ToolSpec>, ToolError> {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for name in chosen {
-            match name.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
-                Some(prefix) => {
-                    let known = self.tools.keys().map(String::as_str);
-                    let of_server: Vec<&str> =
-                        known.filter(|known| known.starts_with(prefix)).collect();
-                    if of_server.is_empty() {
-                        return Err(self.unknown(name));
-                    }
-                    names.extend(of_server);
+            if let Some(prefix) = name.strip_suffix('*').filter(|prefix| prefix.ends_with('.')) {
+                let known = self.tools.keys().map(String::as_str);
+                let of_server: Vec<&str> =
+                    known.filter(|known| known.starts_with(prefix)).collect();
+                if of_server.is_empty() {
+                    return Err(self.unknown(name));
                 }
-                None => {
-                    let (known, _) =
-                        self.tools.get_key_value(name).ok_or_else(|| self.unknown(name))?;
-                    names.insert(known);
-                }
+                names.extend(of_server);
+            } else {
+                let known = self.tools.get_key_value(name);
+                let (known, _) = known.ok_or_else(|| self.unknown(name))?;
+                names.insert(known);
             }
         }
         if names.len() > MAX_SHOWN {

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -104,7 +104,7 @@ pub(crate) fn become_confined(spec: &Spec) -> io::Error {
 
 /// The channel, closed by `exec`; standard input becomes empty.
 fn take_channel() -> io::Result<UnixStream> {
-    let channel = UnixStream::from(OwnedFd::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let channel = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open(WRITTEN_DEVICE)?)?;
     Ok(channel)
 }

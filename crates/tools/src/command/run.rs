@@ -272,14 +272,16 @@ mod linux {
             let bytes_cut = self.end.dropped() + (from + text.len() - to) as u64;
             text.truncate(to);
             if bytes_cut > 0 {
-                text.push_str(&format!("\n[{bytes_cut} bytes left out]\n"));
+                let part = format!("\n[{bytes_cut} bytes left out]\n");
+                text.push_str(&part);
             }
             text.push_str(&end[from..]);
             if let Some(note) = note {
                 if !text.is_empty() && !text.ends_with('\n') {
                     text.push('\n');
                 }
-                text.push_str(&format!("[{note}]"));
+                let part = format!("[{note}]");
+                text.push_str(&part);
             }
             ToolOutput { text, is_error: note.is_some(), bytes_cut }
         }

@@ -36,7 +36,7 @@ const DYING: Duration = Duration::from_secs(5);
 
 /// Runs the command of `spec` and writes the verdict to standard input, which is a socket.
 pub(crate) fn supervise(spec: &Spec) -> io::Result<()> {
-    let mut caller = UnixStream::from(OwnedFd::from(io::stdin().as_fd().try_clone_to_owned()?));
+    let mut caller = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     set_child_subreaper(Some(getpid()))?;
     let verdict = match start(spec) {

@@ -70,7 +70,7 @@ impl ServerProcess {
     }
 
     /// Waits a short time for the process to end by itself, then kills its group.
-    pub(super) async fn end(mut self) {
+    pub(super) async fn end(self) {
         self.watch(GRACE).await;
     }
 

@@ -101,12 +101,14 @@ impl Diagnosis {
     pub(super) fn describe(&self, mut text: String) -> String {
         let notes = self.notes();
         if let Some(line) = &notes.unreadable {
-            text.push_str(&format!("; it wrote `{line}`, which is not a message of MCP"));
+            let part = format!("; it wrote `{line}`, which is not a message of MCP");
+            text.push_str(&part);
         }
         let stderr = notes.stderr.text();
         let last = stderr.lines().rev().find(|line| !line.trim().is_empty());
         if let Some(last) = last {
-            text.push_str(&format!("; its last words: `{}`", quoted(last)));
+            let part = format!("; its last words: `{}`", quoted(last));
+            text.push_str(&part);
         }
         text
     }

@@ -69,12 +69,8 @@ impl StringLimit {
                 output.push(byte);
                 Place::Inside
             }
-            (Place::Outside, _) => {
-                output.push(byte);
-                Place::Outside
-            }
             // No string of JSON holds a line break: the text is broken, or is not JSON.
-            (_, b'\n') | (Place::Inside, b'"') => {
+            (Place::Outside, _) | (_, b'\n') | (Place::Inside, b'"') => {
                 output.push(byte);
                 Place::Outside
             }
@@ -155,15 +151,12 @@ mod tests {
 
     /// As servers in Python write it: everything beyond ASCII as escapes.
     fn escaped(text: &str) -> String {
-        text.encode_utf16().fold(String::new(), |mut json, unit| {
-            match unit {
-                0x20..=0x7E if unit != 0x22 && unit != 0x5C => {
-                    json.push(char::from_u32(unit.into()).expect("ASCII"))
-                }
-                _ => json.push_str(&format!("\\u{unit:04x}")),
-            }
-            json
-        })
+        let plain = |unit: &u16| matches!(unit, 0x20..=0x7E) && !matches!(unit, 0x22 | 0x5C);
+        let written = text.encode_utf16().map(|unit| match char::from_u32(unit.into()) {
+            Some(char) if plain(&unit) => char.to_string(),
+            _ => format!("\\u{unit:04x}"),
+        });
+        written.collect()
     }
 
     proptest! {

@@ -67,7 +67,8 @@ pub(super) fn list(
         lines.push_str("[empty]\n");
     }
     if let Some(why) = ended {
-        lines.push_str(&format!("[{why}]\n"));
+        let part = format!("[{why}]\n");
+        lines.push_str(&part);
     }
     Ok(lines)
 }

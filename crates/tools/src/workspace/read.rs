@@ -57,7 +57,8 @@ pub(super) fn read(
     let mut shown = text.to_owned();
     if *offset > 0 || to < size {
         let more = if to < size { format!("; read on with offset {to}") } else { String::new() };
-        shown.push_str(&format!("\n[bytes {from} to {to} of {size}{more}]"));
+        let part = format!("\n[bytes {from} to {to} of {size}{more}]");
+        shown.push_str(&part);
     }
     Ok(shown)
 }

@@ -76,10 +76,12 @@ pub(super) fn search(
     }
     if found.too_large > 0 {
         let count = found.too_large;
-        found.lines.push_str(&format!("[{count} files of more than 4 MiB were not searched]\n"));
+        let part = format!("[{count} files of more than 4 MiB were not searched]\n");
+        found.lines.push_str(&part);
     }
     if let Some(why) = ended {
-        found.lines.push_str(&format!("[{why}]\n"));
+        let part = format!("[{why}]\n");
+        found.lines.push_str(&part);
     }
     Ok(found.lines)
 }
