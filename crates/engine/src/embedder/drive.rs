@@ -9,7 +9,7 @@ use harmonic_admission::{Admission, Decision, Slots, Tick, Ticket};
 use harmonic_types::{Rejection, RequestClass, RequestId};
 
 use super::encoder::Encoder;
-use super::requests::{BatchLimits, EmbeddingRequests, OpenRequest};
+use super::requests::{BatchLimits, EmbeddingRequests, OpenRequest, Reply};
 use crate::clock::Clock;
 use crate::device::{DeviceHandle, StepPermit};
 use crate::drive::{BATCH_WINDOW, BLOCKED, IDLE_WAIT};
@@ -157,14 +157,16 @@ impl<E: Encoder> Loop<'_, E> {
         let inputs: Vec<&[_]> = batch.iter().map(|input| input.tokens.as_slice()).collect();
         let encoded = self.encoder.encode(&inputs)?;
         clock.elapse(encoded.simulated_time);
-        for id in self.requests.complete(&batch, encoded.vectors) {
-            self.admission.release(id, &mut self.room);
+        let replies = self.requests.complete(&batch, encoded.vectors);
+        for reply in &replies {
+            self.admission.release(reply.id, &mut self.room);
             if let Some((_, drained)) = &mut self.draining {
                 drained.finished += 1;
             }
         }
         self.requests.publish(self.admission.load());
         self.requests.publisher().step_ended(now, clock.now());
+        replies.into_iter().for_each(Reply::send);
         Ok(true)
     }
 

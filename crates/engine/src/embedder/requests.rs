@@ -170,31 +170,31 @@ impl EmbeddingRequests {
         batch
     }
 
-    /// Stores the vectors of a batch; returns the requests that are complete.
-    pub(super) fn complete(&mut self, batch: &[BatchInput], vectors: Vectors) -> Vec<RequestId> {
+    /// Stores the vectors of a batch; returns the replies to the requests that are complete.
+    pub(super) fn complete(&mut self, batch: &[BatchInput], vectors: Vectors) -> Vec<Reply> {
         let mut complete = Vec::new();
         for (input, vector) in batch.iter().zip(vectors) {
             // Absent if it was cancelled.
             let Some(open) = self.open.get_mut(&input.id) else { continue };
             let broken = vector.is_empty() || !vector.iter().all(|number| number.is_finite());
             if broken {
-                self.end(input.id, Err("the model returned no usable vector: its file may be damaged; pull it again"));
-                complete.push(input.id);
+                let error = "the model returned no usable vector: its file may be damaged; pull it \
+                             again";
+                complete.extend(self.end(input.id, Err(error)));
                 continue;
             }
             open.inputs.vectors[input.at] = vector;
             open.inputs.left -= 1;
             if open.inputs.left == 0 {
-                self.end(input.id, Ok(()));
-                complete.push(input.id);
+                complete.extend(self.end(input.id, Ok(())));
             }
         }
         complete
     }
 
-    /// Answers a request and forgets it.
-    fn end(&mut self, id: RequestId, result: Result<(), &str>) {
-        let Some(open) = self.open.remove(&id) else { return };
+    /// Forgets a request; returns the reply to it.
+    fn end(&mut self, id: RequestId, result: Result<(), &str>) -> Option<Reply> {
+        let open = self.open.remove(&id)?;
         self.slots.remove(&id);
         let (outcome, usage) = match result {
             Ok(()) => (Outcome::Stop, Some(open.inputs.usage())),
@@ -202,7 +202,7 @@ impl EmbeddingRequests {
         };
         self.publisher.finished(open.request, outcome, usage);
         let result = result.map(|()| open.inputs.vectors).map_err(str::to_owned);
-        let _gone = open.result.send(result);
+        Some(Reply { id, client: open.result, result })
     }
 
     /// Forgets a request that was cancelled; whether it was open.
@@ -222,6 +222,22 @@ impl EmbeddingRequests {
 
     pub(super) fn draining(&self) {
         self.status.write(|status| status.health = Health::Draining);
+    }
+}
+
+/// Reply to a request that is complete, sent after its slot is free: a client that has its vectors
+/// finds that in the status.
+#[must_use = "the client waits for it"]
+pub(super) struct Reply {
+    pub(super) id: RequestId,
+    client: oneshot::Sender<Result<Vectors, String>>,
+    result: Result<Vectors, String>,
+}
+
+impl Reply {
+    pub(super) fn send(self) {
+        // A failed send is ignored: the client is gone.
+        let _gone = self.client.send(self.result);
     }
 }
 

@@ -86,7 +86,8 @@ fn a_vector_that_is_no_number_fails_its_request_alone() {
     let mut whole = open(&mut requests, 2, &[4]);
     let batch = requests.fill(LIMITS, |_| 0);
     let complete = requests.complete(&batch, vec![vec![f32::NAN], vec![1.0]]);
-    assert_eq!(complete, [RequestId(1), RequestId(2)]);
+    assert_eq!(complete.iter().map(|reply| reply.id.0).collect::<Vec<_>>(), [1, 2]);
+    complete.into_iter().for_each(Reply::send);
     let error = broken.try_recv().expect("an answer").expect_err("an error");
     assert!(error.contains("no usable vector"), "{error}");
     assert_eq!(whole.try_recv().expect("an answer"), Ok(vec![vec![1.0]]));
@@ -107,7 +108,7 @@ proptest! {
             let tokens: usize = batch.iter().map(|input| input.tokens.len()).sum();
             prop_assert!(tokens <= LIMITS.tokens && batch.len() <= LIMITS.inputs);
             prop_assert!(!batch.is_empty() || requests.is_empty());
-            requests.complete(&batch, computed(&batch));
+            requests.complete(&batch, computed(&batch)).into_iter().for_each(Reply::send);
         }
         prop_assert!(requests.is_empty());
         for ((id, lengths), receiver) in (0u8..).zip(&lengths).zip(&mut receivers) {
