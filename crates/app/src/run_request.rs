@@ -66,7 +66,7 @@ impl RunOptions {
 
 /// Whether a recipe is given by its file.
 fn is_file(recipe: &str) -> bool {
-    recipe.contains(['/', '\\']) || recipe.ends_with(".toml")
+    recipe.contains(['/', '\\']) || Path::new(recipe).extension().is_some_and(|end| end == "toml")
 }
 
 fn plan(path: &Path) -> Result<TaskGraph> {

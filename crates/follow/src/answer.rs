@@ -54,7 +54,7 @@ impl<'a> AnswerPrinter<'a> {
         }
         self.end_line()?;
         self.printer.message("(the answer, whole)");
-        self.text = answer.to_owned();
+        answer.clone_into(&mut self.text);
         let whole = self.flow.push(answer);
         self.printer.chunk(&whole)?;
         self.end_line()

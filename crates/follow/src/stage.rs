@@ -91,7 +91,9 @@ impl<'a> Stage<'a> {
                 if matches!(update.change, RunChange::Text { .. }));
             lanes.draw(view, question, !is_text);
         }
-        lines.iter().for_each(|line| self.printer.message(line));
+        for line in lines {
+            self.printer.message(line);
+        }
         Ok(())
     }
 

@@ -70,7 +70,9 @@ pub async fn decide(
         Verdict::Deny => "denied",
     };
     printer.text(&format!("{done} {}", runs::question(&approval)))?;
-    left.iter().for_each(|open| printer.message(&format!("open: {}", runs::question(open))));
+    for open in left {
+        printer.message(&format!("open: {}", runs::question(&open)));
+    }
     Ok(())
 }
 

@@ -271,8 +271,9 @@ impl ApiError {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Invalid(invalid) => invalid.param(),
-            Self::Runs(RunsError::Invalid { field, .. }) => Some(field),
-            Self::Unsupported { field, .. } => Some(field),
+            Self::Runs(RunsError::Invalid { field, .. }) | Self::Unsupported { field, .. } => {
+                Some(field)
+            }
             Self::Rejected(Rejection::UnknownAgent { .. })
             | Self::NoTokenCounts { .. }
             | Self::NoEmbeddings { .. }

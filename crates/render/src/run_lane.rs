@@ -17,12 +17,12 @@ const LEAST_TEXT: usize = 12;
 pub fn line(lane: &Lane, width: usize) -> String {
     let name = padded(&shortened(&name(lane), NAME), NAME);
     let title = padded(&shortened(&one_line(&lane.title), TITLE), TITLE);
-    let mut line = format!("{name} {title} {}", status(lane));
-    let left = width.saturating_sub(columns(&line) + 3);
+    let mut shown = format!("{name} {title} {}", status(lane));
+    let left = width.saturating_sub(columns(&shown) + 3);
     if left >= LEAST_TEXT && !lane.tail.is_empty() {
-        line = format!("{line} │ {}", end_of(&one_line(&lane.tail), left));
+        shown = format!("{shown} │ {}", end_of(&one_line(&lane.tail), left));
     }
-    shortened(&line, width)
+    shortened(&shown, width)
 }
 
 /// The lane's agent, or its tool.
@@ -135,9 +135,9 @@ mod tests {
             asked,
         ];
         for width in [80, 120] {
-            let lines: Vec<String> = lanes.iter().map(|lane| line(lane, width)).collect();
-            assert!(lines.iter().all(|line| columns(line) <= width), "{lines:?}");
-            insta::assert_snapshot!(format!("lanes_{width}"), lines.join("\n"));
+            let shown: Vec<String> = lanes.iter().map(|lane| line(lane, width)).collect();
+            assert!(shown.iter().all(|line| columns(line) <= width), "{shown:?}");
+            insta::assert_snapshot!(format!("lanes_{width}"), shown.join("\n"));
         }
     }
 

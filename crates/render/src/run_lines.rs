@@ -44,8 +44,8 @@ impl RunLines {
             RunChange::Preempted { task, .. } => {
                 vec![format!("[{}] preempted: waits for a slot", who(task))]
             }
-            // It goes to stdout.
-            RunChange::Text { answer: true, .. } => Vec::new(),
+            // The answer goes to stdout.
+            RunChange::Text { answer: true, .. } | RunChange::Spent { .. } => Vec::new(),
             RunChange::Text { task, call, text, .. } => self.text(&who(task), *call, text),
             RunChange::ToolCalled { task, tool, arguments, .. } => {
                 let arguments = one_line(arguments);
@@ -66,7 +66,6 @@ impl RunLines {
             RunChange::Withdrawn { approval } => {
                 vec![format!("[approval] {} needs no answer any more", approval.0)]
             }
-            RunChange::Spent { .. } => Vec::new(),
             RunChange::Run(event) => self::event(event, lane),
         }
     }
@@ -92,7 +91,7 @@ fn event<'a>(event: &RunEvent, lane: impl Fn(&TaskId) -> Option<&'a Lane>) -> Ve
             let title = one_line(title);
             let because = reason.as_ref().map(|reason| format!(": {}", one_line(reason)));
             let because = because.unwrap_or_default();
-            let line = match state {
+            let text = match state {
                 TaskState::Blocked => return Vec::new(),
                 TaskState::Running if lane(task).is_some() => return Vec::new(),
                 TaskState::Running => format!("{kind}: {title}"),
@@ -104,7 +103,7 @@ fn event<'a>(event: &RunEvent, lane: impl Fn(&TaskId) -> Option<&'a Lane>) -> Ve
                 TaskState::Failed => format!("failed: {title}{because}"),
                 TaskState::Skipped => format!("skipped: {title}{because}"),
             };
-            vec![format!("[{who}] {line}")]
+            vec![format!("[{who}] {text}")]
         }
         RunEvent::Decided { approval, decision, timed_out } => {
             let answer = match decision {

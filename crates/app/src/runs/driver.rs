@@ -163,7 +163,7 @@ impl Driver {
         }
         let actions = self.parts.run.apply(at_ms, input);
         if let Some(spec) = intended {
-            self.call_tool(spec);
+            self.call_tool(*spec);
         }
         for action in actions {
             self.perform(action);
@@ -236,11 +236,11 @@ impl Driver {
             && self.plans.is_empty()
     }
 
-    fn call_tool(&mut self, spec: Box<ToolCallSpec>) {
+    fn call_tool(&mut self, spec: ToolCallSpec) {
         let cancel = CancellationToken::new();
         self.calls.insert(spec.call, cancel.clone());
         let call = ToolCall {
-            spec: *spec,
+            spec,
             tools: Arc::clone(&self.parts.tools),
             clock: self.parts.clock,
             updates: Arc::clone(&self.parts.updates),

@@ -31,10 +31,8 @@ impl JournalWriter {
         let flushed = inputs.iter().rposition(is_synced);
         self.blocking(move |journal| {
             for (index, (at_ms, input)) in inputs.into_iter().enumerate() {
-                let durability = match flushed == Some(index) {
-                    true => Durability::Synced,
-                    false => Durability::Buffered,
-                };
+                let is_last = flushed == Some(index);
+                let durability = if is_last { Durability::Synced } else { Durability::Buffered };
                 write(journal, at_ms, &Entry::Input { input }, durability)?;
             }
             Ok(())

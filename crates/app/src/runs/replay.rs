@@ -4,6 +4,7 @@
 //! the process and failed calls are left out, so the result is that of the undisturbed run.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -59,13 +60,13 @@ pub(crate) async fn replay(
         engine: Arc::new(script.engine.clone()),
     });
     let team = RunTeam::new(stack.clone(), members.collect(), spec.places);
-    let team = Arc::new(team.ok_or_else(|| failed("the run has no agents"))?);
+    let team = Arc::new(team.ok_or_else(|| failed(&"the run has no agents"))?);
     let run = Run::new(spec.clone()).map_err(|error| refused(&error))?;
-    let store = Store::open(folder, Limits::default()).map_err(failed)?;
+    let store = Store::open(folder, Limits::default()).map_err(|error| failed(&error))?;
     let header = Header::new(spec.id.clone(), journalled.owner.as_str(), unix_ms());
-    let mut journal = store.create::<Entry>(header).map_err(failed)?;
+    let mut journal = store.create::<Entry>(header).map_err(|error| failed(&error))?;
     let opened = Entry::Opened(Box::new(journalled.opened.clone()));
-    write(&mut journal, 0, &opened, Durability::Buffered).map_err(failed)?;
+    write(&mut journal, 0, &opened, Durability::Buffered).map_err(|error| failed(&error))?;
     // From zero, as the deadlines of the run are.
     let clock = RunClock::new(u64::MAX, 0);
     let updates = Arc::new(Updates::new(clock));
@@ -88,13 +89,13 @@ pub(crate) async fn replay(
     );
     let people = people(Arc::clone(&updates), commands, script.decisions);
     tokio::select! {
-        driven = driver.drive() => driven.map_err(failed)?,
-        () = people => return Err(failed("the replay lost its updates")),
+        ended = driver.drive() => ended.map_err(|error| failed(&error))?,
+        () = people => return Err(failed(&"the replay lost its updates")),
     }
     let id = spec.id.clone();
-    let recovered = store.read(&id).map_err(failed)?;
+    let recovered = store.read(&id).map_err(|error| failed(&error))?;
     let again = JournalledRun::of(recovered, |artifact| store.artifact(&id, artifact));
-    let again = again.map_err(failed)?;
+    let again = again.map_err(|error| failed(&error))?;
     let (_, replayed) = Script::of(&again)?;
     let same = is_same(&recorded, &replayed);
     Ok(RunReplay { schema: RunReplay::SCHEMA.to_owned(), same, recorded, replayed })
@@ -128,8 +129,8 @@ async fn people(
     }
 }
 
-fn failed(error: impl ToString) -> RunsError {
-    RunsError::Failed { message: format!("the run cannot be replayed: {}", error.to_string()) }
+fn failed(error: &dyn Display) -> RunsError {
+    RunsError::Failed { message: format!("the run cannot be replayed: {error}") }
 }
 
 /// What agents, tools and people said in a run.
@@ -190,11 +191,14 @@ impl Script {
     }
 }
 
+type ToolResult = Result<ToolOutput, ToolFailure>;
+
 /// Tools that return what they returned.
 #[derive(Debug)]
 struct ScriptedTools {
     specs: Vec<ToolSpec>,
-    results: Mutex<BTreeMap<(String, String), VecDeque<Result<ToolOutput, ToolFailure>>>>,
+    /// By tool and arguments, in their order.
+    results: Mutex<BTreeMap<(String, String), VecDeque<ToolResult>>>,
 }
 
 impl ScriptedTools {

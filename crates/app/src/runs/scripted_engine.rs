@@ -68,7 +68,7 @@ fn key(
     let format = format!("{format:?}");
     let parts = [agent, &prompt, &format, &format!("{seed:?} {max_tokens}")];
     // Lengths keep the parts apart.
-    let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+    let text = parts.map(|part| format!("{}:{part}", part.len())).concat();
     ArtifactId::of(text.as_bytes())
 }
 

@@ -25,6 +25,7 @@ use harmonic_types::{ClientName, RunId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::errors::{blocking, of_journal};
 use super::clock::{RunClock, unix_ms};
@@ -75,6 +76,8 @@ struct Shared {
     places: Arc<Semaphore>,
     ids: Mutex<RunIds>,
     open: Mutex<OpenRuns>,
+    /// What goes on whether or not a client waits for it.
+    tasks: TaskTracker,
 }
 
 #[derive(Default)]
@@ -89,7 +92,6 @@ pub(super) struct OpenRun {
     owner: String,
     commands: mpsc::Sender<Command>,
     updates: Arc<Updates>,
-    gone: CancellationToken,
     /// Cancelled once nothing of it runs and its journal is closed.
     closed: CancellationToken,
     driver: OnceLock<AbortHandle>,
@@ -135,8 +137,14 @@ impl RunService {
             places: Arc::new(Semaphore::new(limits.open)),
             ids: Mutex::default(),
             open: Mutex::default(),
+            tasks: TaskTracker::new(),
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Spawns a task that goes on whether or not a client waits for it.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.tasks.spawn(task);
     }
 
     /// Lets runs that start from now on report `energy`, and be bounded by it.
@@ -164,7 +172,7 @@ impl RunService {
         gone: CancellationToken,
     ) -> Result<RunView, RunsError> {
         let service = self.clone();
-        let starting = tokio::spawn(async move {
+        let starting = self.shared.tasks.spawn(async move {
             let ready = service.create_journal(&owner, new).await?;
             let first = RunView {
                 last_update: 0,
@@ -172,7 +180,7 @@ impl RunService {
                 record: ready.run.record(),
                 approvals: Vec::new(),
             };
-            service.drive(owner_name(&owner), ready, gone)?;
+            service.drive(&owner_name(&owner), ready, gone)?;
             Ok(first)
         });
         starting.await.unwrap_or_else(|_| Err(errors::stopping()))
@@ -221,7 +229,7 @@ impl RunService {
     }
 
     /// Drives a run in a task of its own.
-    fn drive(&self, owner: String, ready: Ready, gone: CancellationToken) -> Result<(), RunsError> {
+    fn drive(&self, owner: &str, ready: Ready, gone: CancellationToken) -> Result<(), RunsError> {
         let Ready { run, past, journal, last_ms, tools, place, first } = ready;
         let id = run.spec().id.clone();
         let clock = RunClock::new(run.spec().started_ms, last_ms);
@@ -229,10 +237,9 @@ impl RunService {
         past.tell(&updates);
         let (commands, received) = mpsc::channel(COMMANDS);
         let open = Arc::new(OpenRun {
-            owner: owner.clone(),
+            owner: owner.to_owned(),
             commands,
             updates: Arc::clone(&updates),
-            gone: gone.clone(),
             closed: CancellationToken::new(),
             driver: OnceLock::new(),
         });
@@ -260,12 +267,12 @@ impl RunService {
             first,
         );
         let closing = Closing { service: self.clone(), id, open: Arc::clone(&open), _place: place };
-        let task = tokio::spawn(async move {
-            let driven = driver.drive().await;
-            closing.end(driven.err());
+        let driving = self.shared.tasks.spawn(async move {
+            let ended = driver.drive().await;
+            closing.end(ended.err());
         });
         // Set once, here.
-        let _ = open.driver.set(task.abort_handle());
+        let _ = open.driver.set(driving.abort_handle());
         Ok(())
     }
 

@@ -119,7 +119,7 @@ impl TeamEngine {
             progress.note(&note);
         }
         let service = self.service.clone();
-        tokio::spawn(async move {
+        self.service.spawn(async move {
             progress.follow(events).await;
             match service.view(&owner, &id).await {
                 Ok(view) => progress.end(&view.record),

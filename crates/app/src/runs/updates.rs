@@ -207,9 +207,11 @@ mod tests {
         assert!(listener.is_known() && !updates.listen(7).is_known());
         let Some(Heard::Updates(kept)) = listener.next().await else { panic!("one is left") };
         assert_eq!(kept.iter().map(|update| update.id).collect::<Vec<_>>(), [3]);
-        let waiting = tokio::spawn(async move { listener.next().await.is_some() });
-        tokio::task::yield_now().await;
-        updates.send(change());
-        assert!(waiting.await.unwrap());
+        let sending = async {
+            tokio::task::yield_now().await;
+            updates.send(change());
+        };
+        let (heard, ()) = tokio::join!(listener.next(), sending);
+        assert!(heard.is_some());
     }
 }

@@ -40,13 +40,12 @@ async fn drive(home: &Path) -> RunRecord {
     let service = &team.service;
     service.recover().await;
     let listed = service.list(nobody(), 2).await.unwrap();
-    let id = match listed.first() {
-        Some(run) => run.id.clone(),
-        None => {
-            let mut new = new_run(RunApproach::Plan(ledger_graph(CALLS)));
-            new.request.ask = AskPolicy::Never;
-            service.create_run(nobody(), new).await.unwrap().id
-        }
+    let id = if let Some(run) = listed.first() {
+        run.id.clone()
+    } else {
+        let mut new = new_run(RunApproach::Plan(ledger_graph(CALLS)));
+        new.request.ask = AskPolicy::Never;
+        service.create_run(nobody(), new).await.unwrap().id
     };
     loop {
         let record = rested(service, &nobody(), &id).await;

@@ -56,7 +56,7 @@ pub fn simulated(settings: &Settings) -> Plan {
 /// A deployment with its team and service of runs.
 pub struct Team {
     pub service: RunService,
-    pub team: Arc<RunTeam>,
+    pub members: Arc<RunTeam>,
     pub deployment: Deployment,
 }
 
@@ -80,11 +80,11 @@ impl Team {
             parameters: Some(135_000_000),
             engine: agent.engine,
         });
-        let team = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
-        let team = Arc::new(team);
+        let members = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
+        let members = Arc::new(members);
         let service =
-            RunService::open(&settings.journals, Arc::clone(&team), tools, limits).unwrap();
-        Self { service, team, deployment }
+            RunService::open(&settings.journals, Arc::clone(&members), tools, limits).unwrap();
+        Self { service, members, deployment }
     }
 }
 

@@ -15,7 +15,7 @@ fn question(text: &str) -> Request {
 
 async fn team(home: &std::path::Path) -> (Team, TeamEngine) {
     let team = Team::open(home, Arc::new(NoTools), ServiceLimits::default()).await;
-    let engine = TeamEngine::auto(team.service.clone(), Arc::clone(&team.team));
+    let engine = TeamEngine::auto(team.service.clone(), Arc::clone(&team.members));
     (team, engine)
 }
 

@@ -40,7 +40,11 @@ fn shown(graph: &TaskGraph) -> String {
 }
 
 fn conversation(messages: &[Message]) -> String {
-    messages.iter().map(|m| format!("== {}\n{}\n", m.role.as_str(), m.text())).collect()
+    let mut text = String::new();
+    for message in messages {
+        text.extend(["== ", message.role.as_str(), "\n", &message.text(), "\n"]);
+    }
+    text
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use harmonic_types::{RunRecord, RunSpent, TaskRecord};
 
 use super::task::TaskView;
-use crate::figure::{ABSENT, digits, or_absent};
+use crate::number_format::{ABSENT, digits, or_absent};
 
 /// Names of the columns of figures, with their units.
 pub const COLUMNS: [(&str, &str); 6] = [

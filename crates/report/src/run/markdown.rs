@@ -9,8 +9,8 @@ use maud::Escaper;
 use super::page::{facts, origin, started, title};
 use super::task::{TaskView, glyph, reason, run_state, state, views};
 use super::{costs, text};
-use crate::figure::or_absent;
 use crate::markdown::text::{cell, plain};
+use crate::number_format::or_absent;
 
 /// Content of the file.
 pub fn render(record: &RunRecord) -> String {

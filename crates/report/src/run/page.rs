@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::task::{self, TaskView, glyph, reason, run_state, state, views};
 use super::{costs, graph, style, text, timeline};
-use crate::figure::{digits, or_absent};
+use crate::number_format::{digits, or_absent};
 use crate::{chart, palette};
 
 /// Rules of all pages, and of this one.

@@ -11,7 +11,7 @@ use super::packing::{Packed, pack, rows};
 use super::style::{TILE, hatch, is_solid};
 use super::task::{SPAN_KINDS, TaskView, glyph, span_name, span_words, state, views};
 use crate::chart::{Anchor, Format, LabelLayout, Scale, cut, label, px, spaced, ticks, width};
-use crate::figure::time;
+use crate::number_format::time;
 
 /// Most lanes that are drawn.
 const MOST_LANES: usize = 128;

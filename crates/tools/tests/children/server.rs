@@ -166,6 +166,10 @@ impl Server {
             "cancelled" => result(text(self.cancelled.to_string())),
             "process" => {
                 // Of the server's group, and with an input of its own that never ends.
+                #[expect(
+                    clippy::zombie_processes,
+                    reason = "it is to outlive this process, if nobody kills it"
+                )]
                 let child = Command::new("sleep").arg("1000").spawn().expect("a child");
                 result(text(child.id().to_string()));
             }

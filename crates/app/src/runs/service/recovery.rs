@@ -115,7 +115,7 @@ impl RunService {
         let first = if stored.inputs == 0 { Input::Started } else { Input::Resumed };
         let StoredRun { owner, run, past, last_ms, .. } = stored;
         let ready = Ready { run, past, journal, last_ms, tools, place, first };
-        self.drive(owner, ready, CancellationToken::new())
+        self.drive(&owner, ready, CancellationToken::new())
     }
 
     /// Lets a run that is not driven go on.

@@ -95,14 +95,13 @@ impl Feed {
     }
 
     async fn snapshot(&mut self) -> Option<RunDelivery> {
-        let view = match self.open.view().await {
-            Some(view) => view,
+        let view = if let Some(view) = self.open.view().await {
+            view
+        } else {
             // It has ended meanwhile: all its updates are in what it left.
-            None => {
-                let mut view = self.service.view(&self.owner, &self.id).await.ok()?;
-                (view.last_update, _) = self.open.updates.open();
-                view
-            }
+            let mut view = self.service.view(&self.owner, &self.id).await.ok()?;
+            (view.last_update, _) = self.open.updates.open();
+            view
         };
         self.listener.skip_to(view.last_update);
         Some(view.snapshot())

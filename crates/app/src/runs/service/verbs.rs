@@ -117,8 +117,8 @@ impl Runs for RunService {
         async move {
             // The run goes on whether or not the client waits for it.
             let resuming = {
-                let (service, owner, id) = (service.clone(), owner.clone(), id.clone());
-                tokio::spawn(async move { service.resume_run(&owner, &id).await })
+                let (driving, owner, id) = (service.clone(), owner.clone(), id.clone());
+                service.shared.tasks.spawn(async move { driving.resume_run(&owner, &id).await })
             };
             resuming.await.unwrap_or_else(|_| Err(super::errors::stopping()))?;
             Ok(service.view(&owner, &id).await?.summary())
