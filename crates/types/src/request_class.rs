@@ -21,7 +21,6 @@ impl RequestClass {
     pub const ALL: [Self; 2] = [Self::Interactive, Self::Background];
 
     /// Whether this is the default class, which documents leave out.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_interactive(&self) -> bool {
         *self == Self::Interactive
     }
