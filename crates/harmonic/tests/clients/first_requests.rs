@@ -61,7 +61,6 @@ fn differs(agent: &CodingAgent, row: &Row) -> Option<String> {
     // The prompts contain the date, the folder and the operating system.
     let near = row.tokens.abs_diff(tokens) * 20 <= tokens;
     let same = near && row.starts == starts && row.version == version;
-    eprintln!("{}: {version}, {tokens} tokens, starts: {starts}", agent.name);
     (!same).then(|| format!("{row:?}: {version}, {tokens} tokens, starts: {starts}"))
 }
 
