@@ -56,6 +56,6 @@ fn run(cli: Cli, printer: &Printer) -> anyhow::Result<Exit> {
     // temporary files.
     runtime.block_on(async {
         let stop = Stop::listen()?;
-        commands::run(cli.command, &settings, printer, &stop).await
+        Box::pin(commands::run(cli.command, &settings, printer, &stop)).await
     })
 }

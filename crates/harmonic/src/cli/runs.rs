@@ -1,5 +1,4 @@
 //! Arguments of `run` and `runs`.
-#![expect(clippy::doc_markdown, reason = "`--help` prints these comments")]
 
 use std::path::PathBuf;
 

@@ -20,7 +20,6 @@ use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};
 use crate::cli::Demo;
-use crate::error::CliError;
 use crate::exit::Exit;
 
 const STACK: &str = "starter";
