@@ -144,7 +144,7 @@ impl RunSpec {
             }
             Some(bound) if !self.has_meter => Err(field(
                 "budget.joules",
-                bound.0,
+                &bound.0,
                 "no bound, since this machine has no energy meter",
             )),
             _ => Ok(()),

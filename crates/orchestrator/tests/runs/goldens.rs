@@ -40,7 +40,8 @@ fn shown(graph: &TaskGraph) -> String {
 }
 
 fn conversation(messages: &[Message]) -> String {
-    messages.iter().map(|m| format!("== {}\n{}\n", m.role.as_str(), m.text())).collect()
+    let turn = |m: &Message| format!("== {}\n{}", m.role.as_str(), m.text());
+    messages.iter().map(turn).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn outcome(spec: &harmonic_orchestrator::CallSpec, how: u8) -> Input {
         4 => return failed(CallFailure::Refused { message: "refused".to_owned() }),
         5 => given.text = String::new(),
         6 | 7 if spec.purpose == CallPurpose::Check => {
-            given.text = r#"{"reasons":"bad","accept":false}"#.to_owned();
+            r#"{"reasons":"bad","accept":false}"#.clone_into(&mut given.text);
         }
         8 => {
             given.finish = FinishReason::Length;
@@ -171,7 +171,7 @@ fn outcome(spec: &harmonic_orchestrator::CallSpec, how: u8) -> Input {
                 name: spec.tools[usize::from(at + how) % spec.tools.len()].name.clone(),
                 arguments: format!(r#"{{"n":{}}}"#, how / 64),
             };
-            given.tool_calls = (0..1 + how % 3).map(call).collect();
+            given.tool_calls = (0..=how % 3).map(call).collect();
         }
         11 => given.text = format!("Answer: {how}"),
         12 => given.text = "long ".repeat(3_000),
