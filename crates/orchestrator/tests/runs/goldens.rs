@@ -40,11 +40,8 @@ fn shown(graph: &TaskGraph) -> String {
 }
 
 fn conversation(messages: &[Message]) -> String {
-    let mut text = String::new();
-    for message in messages {
-        text.extend(["== ", message.role.as_str(), "\n", &message.text(), "\n"]);
-    }
-    text
+    let turn = |m: &Message| format!("== {}\n{}", m.role.as_str(), m.text());
+    messages.iter().map(turn).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
