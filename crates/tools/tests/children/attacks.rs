@@ -34,59 +34,7 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
                 Err(error) => println!("pair: {error}"),
             }
         }
-        ["files", outside] => {
-            let path = |name: &str| format!("{outside}/{name}");
-            tell("read", fs::read(path("secret")));
-            tell("list", fs::read_dir(outside));
-            tell("write", fs::write(path("new"), "x"));
-            tell("overwrite", fs::write(path("secret"), "x"));
-            tell("append", fs::OpenOptions::new().append(true).open(path("secret")));
-            tell(
-                "truncate",
-                rustix::fs::open(
-                    path("secret"),
-                    rustix::fs::OFlags::RDWR | rustix::fs::OFlags::TRUNC,
-                    rustix::fs::Mode::empty(),
-                ),
-            );
-            tell("remove", fs::remove_file(path("secret")));
-            tell("rename", fs::rename(path("secret"), "stolen"));
-            tell(
-                "move out",
-                fs::write("mine", "x").and_then(|()| fs::rename("mine", path("mine"))),
-            );
-            tell("link", fs::hard_link(path("secret"), "stolen"));
-            tell("folder", fs::create_dir(path("folder")));
-            tell("mode", fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o777)));
-            tell("owner", std::os::unix::fs::chown(path("secret"), Some(1), Some(1)));
-            let now = rustix::fs::Timestamps {
-                last_access: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
-                last_modification: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
-            };
-            tell(
-                "times",
-                rustix::fs::utimensat(
-                    rustix::fs::CWD,
-                    path("secret"),
-                    &now,
-                    rustix::fs::AtFlags::empty(),
-                ),
-            );
-            tell("shadow", fs::read("/etc/shadow"));
-            tell(
-                "environment",
-                fs::read(format!("/proc/{}/environ", std::os::unix::process::parent_id())),
-            );
-            tell("root", rustix::process::chroot("."));
-            let device = rustix::fs::mknodat(
-                rustix::fs::CWD,
-                "device",
-                rustix::fs::FileType::CharacterDevice,
-                rustix::fs::Mode::RWXU,
-                rustix::fs::makedev(1, 3),
-            );
-            tell("device", device);
-        }
+        ["files", outside] => files(outside),
         ["signal", target] => {
             let target = Pid::from_raw(target.parse().expect("a number"));
             tell("kill", kill_process(target.expect("a number"), Signal::KILL));
@@ -128,7 +76,7 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
             let size: usize = size.parse().expect("a number");
             let written = fs::File::create("large").and_then(|mut file| {
                 for _ in 0..size >> 20 {
-                    file.write_all(&[0; 1 << 20])?;
+                    file.write_all(&vec![0; 1 << 20])?;
                 }
                 Ok(())
             });
@@ -137,4 +85,48 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
         other => println!("unknown attack {other:?}: won"),
     }
     ExitCode::SUCCESS
+}
+
+/// Tries what can be done to the file `secret` of the folder `outside`, and to the system.
+fn files(outside: &str) {
+    let path = |name: &str| format!("{outside}/{name}");
+    tell("read", fs::read(path("secret")));
+    tell("list", fs::read_dir(outside));
+    tell("write", fs::write(path("new"), "x"));
+    tell("overwrite", fs::write(path("secret"), "x"));
+    tell("append", fs::OpenOptions::new().append(true).open(path("secret")));
+    tell(
+        "truncate",
+        rustix::fs::open(
+            path("secret"),
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::TRUNC,
+            rustix::fs::Mode::empty(),
+        ),
+    );
+    tell("remove", fs::remove_file(path("secret")));
+    tell("rename", fs::rename(path("secret"), "stolen"));
+    tell("move out", fs::write("mine", "x").and_then(|()| fs::rename("mine", path("mine"))));
+    tell("link", fs::hard_link(path("secret"), "stolen"));
+    tell("folder", fs::create_dir(path("folder")));
+    tell("mode", fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o777)));
+    tell("owner", std::os::unix::fs::chown(path("secret"), Some(1), Some(1)));
+    let now = rustix::fs::Timestamps {
+        last_access: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
+        last_modification: rustix::fs::Timespec { tv_sec: 1, tv_nsec: 0 },
+    };
+    tell(
+        "times",
+        rustix::fs::utimensat(rustix::fs::CWD, path("secret"), &now, rustix::fs::AtFlags::empty()),
+    );
+    tell("shadow", fs::read("/etc/shadow"));
+    tell("environment", fs::read(format!("/proc/{}/environ", std::os::unix::process::parent_id())));
+    tell("root", rustix::process::chroot("."));
+    let device = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        "device",
+        rustix::fs::FileType::CharacterDevice,
+        rustix::fs::Mode::RWXU,
+        rustix::fs::makedev(1, 3),
+    );
+    tell("device", device);
 }

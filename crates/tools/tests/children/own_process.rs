@@ -67,7 +67,7 @@ pub fn with_commands(workspace: &Path, policy: CommandPolicy) -> ToolBoxConfig {
 }
 
 /// Limits of calls that are expected to end by themselves.
-pub const PATIENT: CallLimits = CallLimits { time: Duration::from_secs(60), bytes: 64 << 10 };
+pub const PATIENT: CallLimits = CallLimits { time: Duration::from_mins(1), bytes: 64 << 10 };
 
 /// Limits of calls that are expected to reach them.
 pub const SHORT: CallLimits = CallLimits { time: Duration::from_millis(500), bytes: 64 << 10 };

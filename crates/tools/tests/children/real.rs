@@ -1,4 +1,4 @@
-//! Other people's MCP servers: the official library and FastMCP for Python, the reference server of
+//! Other people's MCP servers: the official library and `FastMCP` for Python, the reference server of
 //! files for Node. `make test-real` installs them (`scripts/clients.sh`) and runs this with
 //! `--ignored`.
 
@@ -37,7 +37,7 @@ fn script(name: &str) -> PathBuf {
 fn configured(servers: &serde_json::Value) -> ToolBoxConfig {
     let text = json!({"mcpServers": servers}).to_string();
     let mcp = McpConfig::parse(&text, &std::collections::BTreeMap::new()).expect("valid");
-    ToolBoxConfig { mcp, start_time: Duration::from_secs(60), ..nothing() }
+    ToolBoxConfig { mcp, start_time: Duration::from_mins(1), ..nothing() }
 }
 
 fn python(script_name: &str) -> ToolBoxConfig {
@@ -82,7 +82,7 @@ fn servers_of_the_official_library_are_used_over_http() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         assert!(Instant::now() < until, "the server does not listen");
         std::thread::sleep(Duration::from_millis(50));
