@@ -34,7 +34,7 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
                 Err(error) => println!("pair: {error}"),
             }
         }
-        ["files", outside] => attack_files(outside),
+        ["files", outside] => files(outside),
         ["signal", target] => {
             let target = Pid::from_raw(target.parse().expect("a number"));
             tell("kill", kill_process(target.expect("a number"), Signal::KILL));
@@ -74,10 +74,9 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
         }
         ["file", size] => {
             let size: usize = size.parse().expect("a number");
-            let block = vec![0; 1 << 20];
             let written = fs::File::create("large").and_then(|mut file| {
                 for _ in 0..size >> 20 {
-                    file.write_all(&block)?;
+                    file.write_all(&vec![0; 1 << 20])?;
                 }
                 Ok(())
             });
@@ -88,7 +87,8 @@ pub fn attack(arguments: &[&str]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn attack_files(outside: &str) {
+/// Tries what can be done to the file `secret` of the folder `outside`, and to the system.
+fn files(outside: &str) {
     let path = |name: &str| format!("{outside}/{name}");
     tell("read", fs::read(path("secret")));
     tell("list", fs::read_dir(outside));

@@ -1,7 +1,7 @@
 //! An MCP server that behaves, or misbehaves, as its mode and its tools say.
 
 use std::io::{self, BufRead, Write};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn serve(mode: &str) -> ExitCode {
         }
         _ => {}
     }
-    let mut server = Server { mode: mode.to_owned(), cancelled: 0 };
+    let mut server = Server { mode: mode.to_owned(), cancelled: 0, children: Vec::new() };
     for line in io::stdin().lock().lines().map_while(Result::ok) {
         let message: Value = serde_json::from_str(&line).expect("clients send JSON");
         server.answer(&message);
@@ -56,6 +56,8 @@ fn text(text: impl Into<String>) -> Value {
 struct Server {
     mode: String,
     cancelled: usize,
+    /// Started, and left to whoever ends the group.
+    children: Vec<Child>,
 }
 
 impl Server {
@@ -120,7 +122,7 @@ impl Server {
         }
     }
 
-    fn call(&self, params: &Value, id: &Value, result: &dyn Fn(Value)) {
+    fn call(&mut self, params: &Value, id: &Value, result: &dyn Fn(Value)) {
         let arguments = &params["arguments"];
         match params["name"].as_str().unwrap_or_default() {
             "echo" => result(text(arguments["text"].as_str().unwrap_or_default())),
@@ -165,13 +167,9 @@ impl Server {
                 "error": {"code": -32000, "message": "quota\u{1b}[31m exceeded"}})),
             "cancelled" => result(text(self.cancelled.to_string())),
             "process" => {
-                // Of the server's group, and with an input of its own that never ends.
-                #[expect(
-                    clippy::zombie_processes,
-                    reason = "it is to outlive this process, if nobody kills it"
-                )]
                 let child = Command::new("sleep").arg("1000").spawn().expect("a child");
                 result(text(child.id().to_string()));
+                self.children.push(child);
             }
             _ => result(
                 json!({"isError": true, "content": [{"type": "text", "text": "no such tool"}]}),
