@@ -89,7 +89,6 @@ pub(super) struct OpenRun {
     owner: String,
     commands: mpsc::Sender<Command>,
     updates: Arc<Updates>,
-    gone: CancellationToken,
     /// Cancelled once nothing of it runs and its journal is closed.
     closed: CancellationToken,
     driver: OnceLock<AbortHandle>,
@@ -232,7 +231,6 @@ impl RunService {
             owner: owner.clone(),
             commands,
             updates: Arc::clone(&updates),
-            gone: gone.clone(),
             closed: CancellationToken::new(),
             driver: OnceLock::new(),
         });

@@ -129,11 +129,6 @@ impl RunTeam {
         CountedText { text, tokens }
     }
 
-    /// Tokens of `text` for `agent`.
-    pub(crate) async fn tokens_for(&self, agent: &AgentName, text: &str) -> Option<u32> {
-        Some(self.tokens(self.member(agent)?, text).await)
-    }
-
     async fn tokens(&self, member: &TeamMember, text: &str) -> u32 {
         let overhead = self.counts(member).await.overhead;
         match count(member, text).await {

@@ -26,7 +26,11 @@ impl RunView {
 
 impl RunService {
     /// The run now, driven or not.
-    pub(in crate::runs) async fn view(&self, owner: &RunOwner, id: &RunId) -> Result<RunView, RunsError> {
+    pub(in crate::runs) async fn view(
+        &self,
+        owner: &RunOwner,
+        id: &RunId,
+    ) -> Result<RunView, RunsError> {
         if let Some(open) = self.open_run(owner, id)
             && let Some(view) = open.view().await
         {
