@@ -11,9 +11,9 @@ use harmonic_api::runs::RunApproach;
 use harmonic_app::runs::ServiceLimits;
 use harmonic_gateway::Runs;
 use harmonic_orchestrator::{ApprovalSubject, AskPolicy, Decision};
-use harmonic_types::{RunRecord, RunState, ToolEffects};
+use harmonic_types::{RunRecord, RunState, TaskState, ToolEffects};
 
-use crate::support::{Team, new_run, nobody, rested};
+use crate::support::{Team, has_answer, new_run, nobody, rested};
 use crate::tool_calls::{Ledger, ledger_graph};
 
 /// Variable that makes this program drive a run in a folder until it ends.
@@ -81,7 +81,7 @@ fn a_run_survives_kills_at_random_moments_without_a_second_effect() {
     let undisturbed = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let expected = runtime.block_on(drive(undisturbed.path()));
-    assert_eq!(expected.state, RunState::Done, "{expected:?}");
+    assert!(has_answer(&expected), "{expected:?}");
     let mut ended_alone = 0;
     let mut folder = tempfile::tempdir().unwrap();
     let mut random = u64::from(std::process::id());
@@ -115,11 +115,12 @@ fn no_effect_twice(folder: &Path) -> usize {
 fn check(runtime: &tokio::runtime::Runtime, folder: &Path, expected: &RunRecord) {
     let record = runtime.block_on(drive(folder));
     let effects = no_effect_twice(folder);
-    if record.state == RunState::Done {
-        assert_eq!(record.answer, expected.answer);
-        assert_eq!(effects, CALLS as usize);
-    } else {
-        // A call that may have happened was not repeated, and the answer says what is missing.
+    // A call that may have happened, and that a person did not let be repeated.
+    let is_incomplete = record.tasks.iter().any(|task| task.state == TaskState::Failed);
+    if is_incomplete {
         assert!(matches!(record.state, RunState::Partial { .. }), "{record:?}");
+    } else {
+        assert_eq!((&record.state, &record.answer), (&expected.state, &expected.answer));
+        assert_eq!(effects, CALLS as usize);
     }
 }

@@ -16,7 +16,10 @@ use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, Runs};
 use harmonic_launcher::{Deployment, NoProgress};
 use harmonic_orchestrator::{AskPolicy, RunClass};
-use harmonic_types::{Bytes, EngineKind, Plan, RunBudget, RunId, RunRecord, RunState};
+use harmonic_types::{
+    Bytes, EngineKind, Plan, RunBudget, RunId, RunRecord, RunState, Task, TaskGraph, TaskIndex,
+    Work,
+};
 
 /// Seed of runs that are compared.
 pub const SEED: u64 = 7;
@@ -109,6 +112,29 @@ pub fn new_run(approach: RunApproach) -> NewRun {
 /// The recipe `split`.
 pub fn split() -> RunApproach {
     RunApproach::Mode(RunMode::Team)
+}
+
+/// Three short answers and a join.
+pub fn short() -> RunApproach {
+    let ask = |title: String, after: Vec<TaskIndex>| Task {
+        work: Work::Ask {
+            agent: "analyst".into(),
+            instruction: format!("Say something short: {title}."),
+        },
+        title,
+        after,
+        max_tokens: Some(24),
+    };
+    let mut tasks: Vec<Task> =
+        (1..=3).map(|number| ask(format!("Part {number}"), Vec::new())).collect();
+    tasks.push(ask("Join".to_owned(), (0..3).map(TaskIndex).collect()));
+    RunApproach::Plan(TaskGraph::new(tasks))
+}
+
+/// Whether a run has its answer. The simulated model rarely ends its turn, so that answers are cut
+/// at their bound, and the run says so.
+pub fn has_answer(record: &RunRecord) -> bool {
+    matches!(record.state, RunState::Done | RunState::Partial { .. }) && record.answer.is_some()
 }
 
 /// Waits until the run has ended, was stopped, or waits for a person.

@@ -7,7 +7,7 @@ use harmonic_engine::Engine;
 use harmonic_gateway::Runs;
 use harmonic_types::{Event, FinishReason, Message, Rejection, Request, RequestId, Role, RunState};
 
-use crate::support::{GOAL, Team, ended, nobody, rested};
+use crate::support::{GOAL, Team, ended, has_answer, nobody, rested};
 
 fn question(text: &str) -> Request {
     Request::new(RequestId(1), "team".into(), vec![Message::new(Role::User, text)])
@@ -37,12 +37,12 @@ async fn a_question_to_the_team_is_answered_with_its_progress_first() {
     }
     let runs = team.service.list(nobody(), 10).await.unwrap();
     let record = rested(&team.service, &nobody(), &runs[0].id).await;
-    assert_eq!(record.state, RunState::Done);
-    assert_eq!(text.trim(), record.answer.as_deref().unwrap().trim());
+    assert!(has_answer(&record), "{record:?}");
+    assert!(text.trim().starts_with(record.answer.as_deref().unwrap().trim()), "{text}");
     assert!(reasoning.contains("begins") && reasoning.contains("split"), "{reasoning}");
-    let Some(Event::Finished { reason: FinishReason::Stop, usage }) = end else {
-        panic!("{end:?}")
-    };
+    let Some(Event::Finished { reason, usage }) = end else { panic!("{end:?}") };
+    let is_whole = record.state == RunState::Done;
+    assert_eq!(reason, if is_whole { FinishReason::Stop } else { FinishReason::Length });
     assert_eq!(u64::from(usage.completion_tokens), record.spent.output_tokens);
 }
 
