@@ -150,8 +150,9 @@ impl Follower<'_> {
         self.view.approvals().first().filter(|_| self.keys.is_some())
     }
 
+    /// The line below the lanes; its end is cut off where the terminal is narrow.
     fn prompt(&self) -> Option<String> {
-        self.question().map(|approval| format!("approve {}? [y/n]", runs::question(approval)))
+        self.question().map(|approval| format!("[y/n] {}", runs::question(approval)))
     }
 
     /// Answers the oldest question where `key` is an answer.

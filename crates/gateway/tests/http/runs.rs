@@ -1,6 +1,7 @@
 //! Runs over HTTP: documents, events, errors, and what the requests of strangers get.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_api::runs::{CreateRun, RunApproach, Verdict};
@@ -133,7 +134,10 @@ async fn the_client_reads_what_the_server_writes() {
 
 #[tokio::test]
 async fn a_slow_reader_is_told_what_it_lost_and_a_stream_without_its_end_is_an_error() {
-    let (_, mut server) = server().await;
+    let runs = Arc::new(FakeRuns::default());
+    let config = Config { grace: Duration::from_millis(50), ..Config::default() };
+    let models = models(&ScriptedEngine::new(Script::Queue)).with_runs(runs);
+    let mut server = TestServer::with_models(models, config).await;
     let client = Client::new(&server.url).expect("a client");
     within(client.create_run(&goal("slow"))).await.expect("a run");
     let events = within(client.run_events(&id(0), None)).await.expect("a stream");
