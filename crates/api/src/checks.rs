@@ -54,13 +54,12 @@ pub(crate) fn effort(effort: Option<&str>) -> Option<Effort> {
 /// for answers that nobody waits for.
 pub(crate) fn class(tier: Option<&str>, tiers: &[&str]) -> Result<RequestClass, ValidationError> {
     match tier {
-        None => Ok(RequestClass::Interactive),
         Some(tier) if !tiers.contains(&tier) => {
             let reason = format!("is `{tier}`, but must be one of `{}`", tiers.join("`, `"));
             Err(ValidationError::value("service_tier", reason))
         }
         Some(FLEX) => Ok(RequestClass::Background),
-        Some(_) => Ok(RequestClass::Interactive),
+        Some(_) | None => Ok(RequestClass::Interactive),
     }
 }
 
