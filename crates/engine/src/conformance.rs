@@ -58,14 +58,14 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     lifecycle::a_shared_prefix_is_cached(factory).await;
     lifecycle::an_interactive_request_preempts_the_background(factory).await;
     siblings::a_request_may_have_its_own_system_turn(factory).await;
-    siblings::siblings_compute_what_they_share_once(factory).await;
     lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
     lifecycle::draining_finishes_what_runs(factory).await;
     lifecycle::many_requests_end_once_each(factory).await;
     batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
 }
 
-/// Runs the check of requests that begin alike, which depends on the kind of cache, alone.
+/// Runs the check of requests that begin alike: for engines on which copying a prefix is faster than
+/// computing it.
 pub async fn shared_prefixes(factory: Factory<'_>) {
     siblings::siblings_compute_what_they_share_once(factory).await;
 }

@@ -35,6 +35,18 @@ async fn the_simulated_engine_conforms() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn siblings_share_what_they_begin_with() {
+    for kv_layout in [KvLayout::Streams, KvLayout::Unified] {
+        let factory = |config| -> Arc<dyn Engine> {
+            let config = LocalConfig { kv_layout, ..config };
+            let costs = cost_models::spark_with_small_cache();
+            Arc::new(sim::spawn(config, costs).expect("a simulated engine starts"))
+        };
+        conformance::shared_prefixes(&factory).await;
+    }
+}
+
 fn job(id: u64, prompt: i32, max_output: u32) -> Job {
     let prompt = (0..prompt).map(|at| Token(at % 200)).collect();
     let class = RequestClass::Interactive;

@@ -42,6 +42,7 @@ async fn conforms(layout: KvLayout) {
         let config = LocalConfig { kv_layout: layout, ..config };
         Arc::new(spawn(setup(&config, layout), config).expect("the engine starts"))
     };
+    conformance::shared_prefixes(&factory).await;
     for difference in conformance::run(&factory).await {
         println!("{layout:?}: near tie {difference:?}");
     }

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use harmonic_engine::sim::CostModel;
-use harmonic_types::{Bytes, LayerKv, ModelShape, Provenance, Tokens};
+use harmonic_perfmodel::kv::KvCost;
+use harmonic_types::{Bytes, KvType, LayerKv, ModelShape, Provenance, Tokens};
 
 /// Cost model of the DGX Spark.
 pub fn spark() -> CostModel {
+    CostModel::dgx_spark(&shape())
+}
+
+fn shape() -> ModelShape {
     let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128, window: None };
-    CostModel::dgx_spark(&ModelShape {
+    ModelShape {
         architecture: "qwen3".to_owned(),
         layers: vec![layer; 36],
         recurrent: None,
@@ -25,7 +30,16 @@ pub fn spark() -> CostModel {
         weights_bytes: Bytes(2_497_280_256),
         format: "Q4_K".to_owned(),
         provenance: Provenance::Declared,
-    })
+    }
+}
+
+/// The same, with a small KV cache: copies cost next to nothing.
+#[allow(dead_code, reason = "not all tests copy")]
+pub fn spark_with_small_cache() -> CostModel {
+    let mut costs = spark();
+    let layer = LayerKv { kv_heads: 1, key_length: 32, value_length: 32, window: None };
+    costs.kv = KvCost::of(&ModelShape { layers: vec![layer], ..shape() }, KvType::F16);
+    costs
 }
 
 /// A machine a hundred times as fast, so that tests in real time are quick.
