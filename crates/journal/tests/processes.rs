@@ -224,7 +224,7 @@ fn appends_until_no_space_is_left() {
     if let Ok(number) = journal.append(last + 1, &String::new(), Durability::Synced) {
         last = number;
     }
-    let artifact = journal.put_artifact(&[7; 64 << 10]).unwrap_err();
+    let artifact = journal.put_artifact(&vec![7; 64 << 10]).unwrap_err();
     assert!(matches!(artifact, JournalError::NoSpace { .. }), "{artifact}");
     journal.set_summary(RunSummary { finished: false, detail: "short".into() }).unwrap();
     println!("last {last}: {error}");

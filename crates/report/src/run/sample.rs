@@ -100,7 +100,8 @@ pub fn wide() -> RunRecord {
     for n in 1..=7 {
         tasks.push(ask(&format!("Check the totals of part {n}"), "analyst", &[0]));
     }
-    tasks[7].title = "Look for duplicates among all invoices of the last seven years".to_owned();
+    "Look for duplicates among all invoices of the last seven years"
+        .clone_into(&mut tasks[7].title);
     let analyst = AgentName("analyst".to_owned());
     tasks.push(Task {
         work: Work::Vote {
@@ -128,13 +129,13 @@ pub fn wide() -> RunRecord {
 
     let mut plan =
         done(&ask("Plan", "executive", &[]), call(0, [0, 900, 2100], 0), "{\"tasks\":[]}");
-    plan.kind = "plan".to_owned();
+    "plan".clone_into(&mut plan.kind);
     let mut records = vec![plan];
-    for (index, task) in tasks.iter().enumerate() {
-        let n = index as u64;
+    for (n, task) in (0_u32..).zip(&tasks) {
+        let (slot, n) = (n % 4, u64::from(n));
         let mut record = done(
             task,
-            call(3000 + 2500 * n.min(1) + 70 * n, [300 * n, 250, 2000 + 130 * n], index as u32 % 4),
+            call(3000 + 2500 * n.min(1) + 70 * n, [300 * n, 250, 2000 + 130 * n], slot),
             "Fine.",
         );
         record.spent.joules = Some(Joules(12.5 + n as f64));
@@ -142,7 +143,7 @@ pub fn wide() -> RunRecord {
     }
     // A vote: three at once.
     records[9].spans =
-        (0..3).flat_map(|n| call(9000, [0, 200, 1500 + 400 * n], n as u32)).collect();
+        (0..3).flat_map(|n| call(9000, [0, 200, 1500 + 400 * u64::from(n)], n)).collect();
     let preempted = TaskSpan { kind: SpanKind::Preempted, from_ms: 8000, to_ms: 9500, slot: None };
     records[4].spans.extend([
         preempted,
@@ -196,7 +197,7 @@ pub fn hostile() -> RunRecord {
         .zip(0..)
         .map(|(task, n)| done(task, call(n * 300, [5, 10, 200], u32::MAX), evil))
         .collect();
-    records[1].kind = evil.to_owned();
+    evil.clone_into(&mut records[1].kind);
     records[2].spans.push(TaskSpan { kind: SpanKind::Tool, from_ms: 900, to_ms: 10, slot: None });
     records[2].text = Some("漢字 👩\u{200d}💻 مرحبا".to_owned());
     RunRecord {

@@ -17,7 +17,7 @@ fn xml(page: &str) -> String {
     let mut closed = String::new();
     while let Some((before, after)) = rest.split_once("<meta ") {
         let (attributes, after) = after.split_once('>').expect("its end");
-        closed += &format!("{before}<meta {attributes}/>");
+        closed.extend([before, "<meta ", attributes, "/>"]);
         rest = after;
     }
     closed + rest
