@@ -91,12 +91,13 @@ fn own(arguments: &str) -> String {
 
 /// Waits for a file that a command writes, and returns the number in it.
 async fn number_in(file: PathBuf) -> u32 {
+    let until = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(number) =
-            fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok())
-        {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        if let Ok(number) = text.trim().parse() {
             return number;
         }
+        assert!(Instant::now() < until, "{} has no number", file.display());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
