@@ -46,6 +46,8 @@ pub(crate) fn supervise(spec: &Spec) -> io::Result<()> {
         }
         Err(error) => Verdict::NotStarted(error.to_string()),
     };
+    // The caller does the same, unless it was killed.
+    let _gone = std::fs::remove_dir_all(&spec.scratch);
     caller.write_all(&serde_json::to_vec(&verdict)?)
 }
 

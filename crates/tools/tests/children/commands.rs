@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harmonic_tools::{
     CallLimits, CommandLimits, CommandPolicy, Helper, ToolBox, ToolBoxConfig, ToolError,
@@ -91,12 +91,13 @@ fn own(arguments: &str) -> String {
 
 /// Waits for a file that a command writes, and returns the number in it.
 async fn number_in(file: PathBuf) -> u32 {
+    let until = Instant::now() + Duration::from_secs(20);
     loop {
-        if let Some(number) =
-            fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok())
-        {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        if let Ok(number) = text.trim().parse() {
             return number;
         }
+        assert!(Instant::now() < until, "{} has no number", file.display());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -280,11 +281,18 @@ fn a_dropped_call_ends_its_command() {
 
 fn a_command_ends_with_a_killed_owner() {
     let place = Place::new();
-    let (mut owner, command) = start_owner(&["command", place.workspace.path().to_str().unwrap()]);
+    let scratch = tempfile::tempdir().unwrap();
+    let path = |folder: &tempfile::TempDir| folder.path().to_str().unwrap().to_owned();
+    let (mut owner, command) = start_owner(&["command", &path(&place.workspace), &path(&scratch)]);
     assert!(is_running(command));
     owner.kill().unwrap();
     owner.wait().unwrap();
     wait_for_end(command);
+    let until = Instant::now() + Duration::from_secs(20);
+    while fs::read_dir(scratch.path()).unwrap().count() > 0 {
+        assert!(Instant::now() < until, "its temporary folder is still there");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 fn forks_without_end_are_stopped() {

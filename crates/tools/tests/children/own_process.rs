@@ -121,8 +121,10 @@ pub fn own(arguments: &[&str]) -> ExitCode {
                 println!("{}", output.await.unwrap().text);
                 std::future::pending::<()>().await;
             }
-            ["command", workspace] => {
-                let config = with_commands(Path::new(workspace), CommandPolicy::default());
+            ["command", workspace, scratch] => {
+                let policy =
+                    CommandPolicy { scratch: PathBuf::from(*scratch), ..CommandPolicy::default() };
+                let config = with_commands(Path::new(workspace), policy);
                 let tools = ToolBox::open(config).await.unwrap();
                 let command =
                     "echo $$ > started.tmp && mv started.tmp started; sleep 1000 & sleep 1000";
