@@ -18,7 +18,7 @@ mod record;
 mod tools;
 mod voting;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use harmonic_types::{RunRecord, RunState, TaskGraph, TaskState};
 
@@ -49,8 +49,8 @@ pub struct Run {
     approvals: BTreeMap<ApprovalId, OpenApproval>,
     /// Next identifiers.
     next: NextIds,
-    /// What makes the answer less than whole.
-    shortfalls: Vec<String>,
+    /// What makes the answer less than whole, in an order that does not depend on which task ended first.
+    shortfalls: BTreeSet<String>,
     /// The answer, once the run has ended.
     answer: Option<String>,
     /// Whether the budget bore a call no longer.
@@ -171,7 +171,7 @@ impl Run {
             timers: BTreeMap::new(),
             approvals: BTreeMap::new(),
             next: NextIds::default(),
-            shortfalls: Vec::new(),
+            shortfalls: BTreeSet::new(),
             answer: None,
             is_exhausted: false,
             published: Published::default(),
@@ -318,9 +318,8 @@ impl Run {
 
     /// Notes what makes the answer less than whole.
     fn fall_short(&mut self, text: String) {
-        if !self.shortfalls.contains(&text) {
-            self.note(text.clone());
-            self.shortfalls.push(text);
+        if self.shortfalls.insert(text.clone()) {
+            self.note(text);
         }
     }
 

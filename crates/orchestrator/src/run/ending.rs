@@ -29,7 +29,8 @@ impl Run {
                 let state = if self.shortfalls.is_empty() {
                     RunState::Done
                 } else {
-                    RunState::Partial { reason: self.shortfalls.join("; ") }
+                    let all: Vec<&str> = self.shortfalls.iter().map(String::as_str).collect();
+                    RunState::Partial { reason: all.join("; ") }
                 };
                 self.end(state, Some(artifact.text));
                 true

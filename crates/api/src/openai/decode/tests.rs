@@ -173,7 +173,7 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     invalid_value [stream_options] `stream_options` is only for `stream: true`
     invalid_type [stream] `stream` cannot be read: invalid type: string "yes", expected a boolean at line 1 column 75
     invalid_value [temperature] `temperature` is 2.5, but must be from 0 to 2
-    invalid_value [temperature] `temperature` is inf, but must be from 0 to 2
+    invalid_json [-] the body is not valid JSON: number out of range at line 1 column 81
     invalid_value [top_k] `top_k` is -2, but must be from -1 to 4294967295
     invalid_value [repeat_penalty] `repeat_penalty` must be above 0; 1 is off
     invalid_value [max_tokens] `max_tokens` must be at least 1
