@@ -143,7 +143,8 @@ impl ModelRegistry {
         Ok((&self.agents[entry.index], entry.header.clone()))
     }
 
-    /// Each engine once, in the order of its first agent.
+    /// Each engine that has slots once, in the order of its first agent. What serves by asking other
+    /// agents (the model `team`) has none.
     pub(crate) fn engines(&self) -> Vec<&Arc<dyn Engine>> {
         let mut engines: Vec<&Arc<dyn Engine>> = Vec::new();
         for agent in &self.agents {
@@ -151,6 +152,7 @@ impl ModelRegistry {
                 engines.push(&agent.engine);
             }
         }
+        engines.retain(|engine| !engine.status().agents.is_empty());
         engines
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{AppError, Result};
 use crate::event::{Event, Observer};
 use crate::inspect::{self, ENGINE_DEVICE};
 use crate::listen::ListenConfig;
+use crate::runs::TeamEngine;
 use crate::serve::TeamServer;
 use crate::server_choice::ServerChoice;
 use crate::settings::Settings;
@@ -176,7 +177,8 @@ pub async fn running(
     let url = client.base_url().to_owned();
     if let Some(stack) = named {
         let wanted = harmonic_stack::resolve(stack)?;
-        let served = client.models().await?;
+        let mut served = client.models().await?;
+        served.retain(|name| !TeamEngine::is_name(name));
         let same = wanted.agents.iter().all(|agent| served.contains(&agent.name.0));
         if !same || wanted.agents.len() != served.len() {
             let what = format!("the server at {url} does not serve the stack {stack}");

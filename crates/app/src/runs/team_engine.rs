@@ -49,6 +49,11 @@ impl TeamEngine {
     /// Name of the model.
     pub const NAME: &str = "team";
 
+    /// Whether a model of that name is the team, by itself or by a recipe, and no agent.
+    pub fn is_name(name: &str) -> bool {
+        name == Self::NAME || name.split_once(':').is_some_and(|(team, _)| team == Self::NAME)
+    }
+
     /// The team, which finds its tasks as `approach` says, as the model `name`.
     pub fn new(
         name: AgentName,

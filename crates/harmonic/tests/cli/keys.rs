@@ -23,10 +23,10 @@ fn a_key_is_shown_once_and_its_file_is_its_owners_alone() {
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(!written.contains(key.trim_end()) && !written.contains(phone["key"].as_str().unwrap()));
     insta::assert_snapshot!(user.run(["keys", "list"]).out, @r#"
-     key     requests per minute
-    ─────────────────────────────
-     laptop             no limit
-     phone                    30
+     key     requests per minute  approves commands
+    ────────────────────────────────────────────────
+     laptop             no limit  no
+     phone                    30  no
     "#);
     user.run(["keys", "add", "phone"])
         .refuses(&["there is a key `phone` already", "keys rm phone"]);
@@ -94,7 +94,7 @@ async fn a_team_with_keys_requires_one_and_harmonic_commands_send_it() {
     let refused = stranger.models().await.unwrap_err();
     assert!(matches!(refused, ClientError::Status { status: 401, .. }), "{refused}");
     let ours = stranger.clone().with_key(key).unwrap();
-    assert_eq!(ours.models().await.unwrap().len(), 7);
+    assert!(ours.models().await.unwrap().contains(&"coder".to_owned()));
 
     let chat = ["chat", "coder", "hello", "--url", &server.url];
     user.run(chat).refuses(&["requires an API key", "HARMONIC_API_KEY"]);

@@ -24,6 +24,10 @@ const AGENTS: [&str; 7] = [
     "analyst",
 ];
 
+/// The team as a model, by itself and by each recipe.
+const TEAM: [&str; 6] =
+    ["team", "team:split", "team:vote", "team:write-check", "team:research", "team:code"];
+
 /// File of the starter model.
 fn starter_model() -> PathBuf {
     let stored = ran(&mut binary(["models", "list", "--json"])).json();
@@ -87,7 +91,7 @@ async fn hear(client: &Client, request: ChatRequest) -> Heard {
 async fn a_team_on_the_real_engine() {
     let server = up();
     let client = Client::new(&server.url).unwrap();
-    assert_eq!(client.models().await.unwrap(), AGENTS);
+    assert_eq!(client.models().await.unwrap(), [AGENTS.as_slice(), &TEAM].concat());
 
     // Streamed, counted, and repeatable at temperature 0: alone both times, so in batches of equal
     // shapes.

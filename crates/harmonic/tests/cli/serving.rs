@@ -25,7 +25,7 @@ async fn a_running_answer_finishes_before_the_end() {
     let user = User::new();
     let server = up(&user);
     let client = Client::new(&server.url).unwrap();
-    assert_eq!(client.models().await.unwrap().len(), 7);
+    assert!(client.models().await.unwrap().contains(&"coder".to_owned()));
     let mut answer = client.chat(&long("coder", 1200)).await.unwrap();
     let first = answer.next().await.unwrap().unwrap();
     assert!(matches!(first, ChatEvent::Delta(_)), "{first:?}");

@@ -17,6 +17,9 @@ AGENTS = [
     "analyst",
 ]
 
+# The team as a model, by itself and by each recipe.
+TEAM = ["team", "team:split", "team:vote", "team:write-check", "team:research", "team:code"]
+
 # Twenty concurrent requests, spread over all of them.
 AT_ONCE = (AGENTS * 3)[:20]
 

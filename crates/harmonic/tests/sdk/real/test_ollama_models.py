@@ -3,20 +3,21 @@
 import ollama
 import pytest
 
-from server import AGENTS, CONTEXT
+from server import AGENTS, CONTEXT, TEAM
 from words import user
 
 
 def test_the_agents_are_the_models(ollama_client):
     models = ollama_client.list().models
-    assert [model.model for model in models] == AGENTS
-    assert {model.details.parent_model for model in models} == {"smollm2:135m"}
-    assert all(model.size > 90_000_000 for model in models)
+    assert [model.model for model in models] == AGENTS + TEAM
+    agents = models[: len(AGENTS)]
+    assert {model.details.parent_model for model in agents} == {"smollm2:135m"}
+    assert all(model.size > 90_000_000 for model in agents)
 
 
 def test_all_of_them_run(ollama_client):
     running = ollama_client.ps().models
-    assert [model.model for model in running] == AGENTS
+    assert [model.model for model in running] == AGENTS + TEAM
     assert {model.context_length for model in running} == {CONTEXT}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from server import AGENTS
+from server import AGENTS, TEAM
 from words import SAME, reasons_of, text_of, user
 
 
@@ -188,4 +188,4 @@ def test_fields_that_nobody_knows_are_ignored(openai_client):
 
 
 def test_the_agents_are_the_models(openai_client):
-    assert [model.id for model in openai_client.models.list()] == AGENTS
+    assert [model.id for model in openai_client.models.list()] == AGENTS + TEAM
