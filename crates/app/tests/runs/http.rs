@@ -2,12 +2,12 @@
 
 use futures::StreamExt;
 use harmonic_api::Client;
-use harmonic_api::runs::{CreateRun, RunMode};
+use harmonic_api::runs::{BudgetBody, CreateRun, RunMode};
 use harmonic_app::NoObserver;
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 
-use crate::support::{GOAL, has_answer, settings, simulated};
+use crate::support::{GOAL, TOKENS, has_answer, settings, simulated};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_made_watched_shown_and_removed_over_http_and_survives_the_server() {
@@ -23,8 +23,9 @@ async fn a_run_is_made_watched_shown_and_removed_over_http_and_survives_the_serv
     assert!(models.iter().any(|name| name == "team"), "{models:?}");
     assert!(models.iter().any(|name| name == "team:split"), "{models:?}");
     assert_ne!(models[0], "team", "the first model is an agent's");
-    let wanted =
-        CreateRun { goal: GOAL.to_owned(), mode: Some(RunMode::Team), ..CreateRun::default() };
+    let budget = Some(BudgetBody { tokens: Some(TOKENS), ..BudgetBody::default() });
+    let mode = Some(RunMode::Team);
+    let wanted = CreateRun { goal: GOAL.to_owned(), mode, budget, ..CreateRun::default() };
     let run = client.create_run(&wanted).await.unwrap();
     let mut events = client.run_events(&run.id, None).await.unwrap();
     while let Some(event) = events.next().await {

@@ -128,7 +128,7 @@ async fn a_stopped_run_goes_on_and_ends_as_an_undisturbed_one() {
 async fn a_recorded_run_replays_without_a_model() {
     let home = tempfile::tempdir().unwrap();
     let Team { service, deployment, .. } = team(home.path()).await;
-    let run = service.create_run(nobody(), new_run(split())).await.unwrap();
+    let run = service.create_run(nobody(), new_run(short())).await.unwrap();
     let record = ended(&service, &nobody(), &run.id).await;
     deployment.drain(std::time::Duration::ZERO).await;
     let replayed = service.replay(nobody(), run.id.clone()).await.unwrap();
@@ -143,7 +143,9 @@ async fn a_journal_that_takes_no_more_interrupts_the_run_and_loses_nothing() {
     let journal = Limits { journal: 24 << 10, ..Limits::default() };
     let small = ServiceLimits { journal, ..ServiceLimits::default() };
     let team = Team::open(home.path(), Arc::new(NoTools), small).await;
-    let run = team.service.create_run(nobody(), new_run(split())).await.unwrap();
+    let mut long = new_run(split());
+    long.request.budget.tokens = Some(16_000);
+    let run = team.service.create_run(nobody(), long).await.unwrap();
     let mut events = team.service.events(nobody(), run.id.clone(), None).await.unwrap();
     let mut told = Vec::new();
     while let Some(delivery) = events.next().await {

@@ -102,12 +102,16 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         goal: GOAL.to_owned(),
         brief: None,
         approach,
-        budget: RunBudget::default(),
+        // A simulated model rarely ends an answer by itself.
+        budget: RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
         ask: AskPolicy::Never,
         class: RunClass::Interactive,
     };
     NewRun { seed: Some(SEED), ..NewRun::from(request) }
 }
+
+/// Bound of the runs' tokens.
+pub const TOKENS: u64 = 6_000;
 
 /// The recipe `split`.
 pub fn split() -> RunApproach {
