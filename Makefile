@@ -115,7 +115,7 @@ test-real: ## run other people's programs and frameworks (Claude Code, Codex, La
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
 	@$(STAGE) "build a llama-server to compare with (minutes the first time)" sh scripts/peers.sh
-	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --no-run
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
 	@$(STAGE) "pull all-minilm:22m" $(TARGET)/debug/harmonic models pull all-minilm:22m
 	@$(STAGE) "official client libraries" \
@@ -123,7 +123,7 @@ test-real: ## run other people's programs and frameworks (Claude Code, Codex, La
 	@$(STAGE) clients \
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
 	@$(STAGE) "MCP servers" \
-		$(CARGO) test --locked --package harmonic-tools --test children -- --ignored
+		$(CARGO) test --workspace --locked --test children -- --ignored
 	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \
 		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
 
