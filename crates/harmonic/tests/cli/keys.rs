@@ -106,11 +106,11 @@ async fn a_team_with_keys_requires_one_and_harmonic_commands_send_it() {
     // Effective from the next request, without a restart.
     let phone = user.run(["keys", "add", "phone"]).out;
     let other = stranger.clone().with_key(phone.trim_end()).unwrap();
-    assert_eq!(other.models().await.unwrap().len(), 7);
+    assert!(other.models().await.is_ok());
     user.run(["keys", "rm", "phone"]);
     let revoked = other.models().await.unwrap_err();
     assert!(matches!(revoked, ClientError::Status { status: 401, .. }), "{revoked}");
-    assert_eq!(ours.models().await.unwrap().len(), 7);
+    assert!(ours.models().await.is_ok());
 
     server.signal("TERM");
     let ended = server.end();
