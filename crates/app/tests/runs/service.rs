@@ -144,7 +144,7 @@ async fn a_journal_that_takes_no_more_interrupts_the_run_and_loses_nothing() {
     let small = ServiceLimits { journal, ..ServiceLimits::default() };
     let team = Team::open(home.path(), Arc::new(NoTools), small).await;
     let mut long = new_run(split());
-    long.request.budget.tokens = Some(16_000);
+    long.request.budget.tokens = None;
     let run = team.service.create_run(nobody(), long).await.unwrap();
     let mut events = team.service.events(nobody(), run.id.clone(), None).await.unwrap();
     let mut told = Vec::new();

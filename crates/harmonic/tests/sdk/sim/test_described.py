@@ -2,11 +2,12 @@
 requests that violate it."""
 
 import hypothesis
+import pytest
 import schemathesis
 from schemathesis.checks import CHECKS, load_all_checks
 
 from raw import PATIENCE_S
-from server import URL
+from server import URL, remove_runs
 
 load_all_checks()
 
@@ -17,6 +18,12 @@ described.config.seed = 20
 # prompt fits the context, or that a required tool exists: the server refuses some bodies that the
 # document allows.
 REFUSED_ALL_THE_SAME = CHECKS.get_by_names(["positive_data_acceptance"])
+
+
+@pytest.fixture(autouse=True)
+def no_runs_left():
+    yield
+    remove_runs()
 
 
 @described.parametrize()
