@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use harmonic_api::runs::{BudgetBody, CreateRun, RunMode};
-use harmonic_orchestrator::AskPolicy;
+use harmonic_orchestrator::{AskPolicy, read_graph};
 use harmonic_types::{RunBudget, TaskGraph};
 
 use crate::error::{AppError, Result};
@@ -72,7 +72,7 @@ fn is_file(recipe: &str) -> bool {
 fn plan(path: &Path) -> Result<TaskGraph> {
     let text = file(path, "the plan")?;
     let what = format!("invalid plan {}: expected {}", path.display(), TaskGraph::SCHEMA);
-    serde_json::from_str(&text).map_err(AppError::context(what))
+    read_graph(&text).map_err(AppError::context(what))
 }
 
 fn file(path: &Path, what: &str) -> Result<String> {

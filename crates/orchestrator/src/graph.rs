@@ -68,6 +68,7 @@ impl<'a> GraphRules<'a> {
 }
 
 pub(crate) use document::plan_task;
+pub use document::read_graph;
 
 /// `text` without what does not change its meaning as an instruction: letters and digits in lower
 /// case, all else as single spaces.

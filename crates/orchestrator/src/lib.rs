@@ -35,7 +35,7 @@ pub use action::{Action, RunEvent};
 pub use agent::AgentProfile;
 pub use approval::{Approval, ApprovalId, ApprovalSubject, AskPolicy, Decision};
 pub use call::{CallAnswer, CallFailure, CallId, CallPurpose, CallSpec, TaskId};
-pub use graph::{FaultKind, GraphErrors, GraphFault, GraphRules, normalised};
+pub use graph::{FaultKind, GraphErrors, GraphFault, GraphRules, normalised, read_graph};
 pub use input::{Input, TimerId};
 pub use limits::RunLimits;
 pub use lineage::{Ancestor, Lineage};

@@ -1,9 +1,10 @@
 //! Body of `POST /runs`.
 
-use harmonic_orchestrator::{AskPolicy, RunClass, RunLimits};
+use harmonic_orchestrator::{AskPolicy, RunClass, RunLimits, read_graph};
 use harmonic_types::{Joules, RunBudget, TaskGraph};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::checks::no_nul;
 use crate::validation_error::ValidationError;
@@ -30,7 +31,7 @@ pub struct CreateRun {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe_toml: Option<String>,
     /// A task graph, `harmonic.task-graph/1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "graph")]
     #[schemars(schema_with = "graph_schema")]
     pub plan: Option<TaskGraph>,
     /// Bounds over all tasks.
@@ -105,6 +106,14 @@ pub enum RunApproach {
     RecipeText(String),
     /// They are given.
     Plan(TaskGraph),
+}
+
+/// A graph without unknown fields, which serde lets pass in its tasks.
+fn graph<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TaskGraph>, D::Error> {
+    let Some(value) = Option::<serde_json::Value>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    read_graph(&value.to_string()).map(Some).map_err(D::Error::custom)
 }
 
 impl CreateRun {

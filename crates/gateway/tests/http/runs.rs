@@ -286,6 +286,8 @@ async fn bodies_are_read_strictly() {
         json!({"goal": "x", "plan": graph("harmonic.task-graph/9", 1)}),
         json!({"goal": "x", "plan": graph("harmonic.task-graph/1", 0)}),
         json!({"goal": "x", "plan": graph("harmonic.task-graph/1", 65)}),
+        json!({"goal": "x", "plan": {"schema": "harmonic.task-graph/1", "tasks": [
+            {"title": "t", "kind": "ask", "agent": "coder", "instruction": "i", "max_token": 9}]}}),
         json!({"goal": "x", "plan": {"schema": "harmonic.task-graph/1"}}),
         json!({"goal": "x", "plan": {"schema": "harmonic.task-graph/1", "tasks": [], "x": 1}}),
         json!({"goal": "x", "budget": {"tokens": 0}}),

@@ -197,7 +197,12 @@ fn wrong_usage_is_named_with_what_is_expected() {
     user.file("plan.json", r#"{"schema": "harmonic.task-graph/1", "tasks": 5}"#);
     let args = words(&server, "run x --plan plan.json");
     user.run(args.iter().map(String::as_str))
-        .refuses(&["invalid plan plan.json", "expected a sequence"]);
+        .refuses(&["invalid plan plan.json", "tasks: expected an array of tasks"]);
+    let task = r#"{"title": "t", "kind": "ask", "agent": "a", "instruction": "i", "max_token": 9}"#;
+    let plan = format!(r#"{{"schema": "harmonic.task-graph/1", "tasks": [{task}]}}"#);
+    user.file("plan.json", &plan);
+    user.run(args.iter().map(String::as_str))
+        .refuses(&["tasks[0].max_token: unknown field (did you mean `max_tokens`?)"]);
     User::new().run(["run", "x"]).refuses(&["no team runs here"]);
     assert_eq!(server.runs.requests().len(), 0);
 }

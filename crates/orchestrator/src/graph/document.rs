@@ -30,6 +30,15 @@ fn fields(kind: &str) -> Option<&'static [(&'static str, bool)]> {
     })
 }
 
+/// The graph in `json`, of at most [`RunLimits::MOST_TASKS`] tasks, with known fields only. It is not
+/// checked against the agents and tools of a run.
+///
+/// # Errors
+/// All that is not of the form.
+pub fn read_graph(json: &str) -> Result<TaskGraph, GraphErrors> {
+    graph(json, RunLimits::MOST_TASKS as usize)
+}
+
 /// The graph in `json`, of at most `most` tasks, with known fields only.
 pub(super) fn graph(json: &str, most: usize) -> Result<TaskGraph, GraphErrors> {
     let whole =
