@@ -1,8 +1,9 @@
 //! Dialects by path, and their error envelopes.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde_json::json;
 
+use crate::json::write;
 use crate::openai::{Envelope, ErrorBody};
 use crate::wire_error::{ErrorClass, WireError};
 
@@ -34,15 +35,14 @@ impl Dialect {
 
     /// Appends `error` in the dialect's envelope, as one line of JSON.
     pub fn write_error(self, error: &WireError<'_>, out: &mut BytesMut) {
-        let written = match self {
-            Self::OpenAi => serde_json::to_writer(out.writer(), &openai(error)),
-            Self::Ollama => serde_json::to_writer(out.writer(), &json!({ "error": error.message })),
+        match self {
+            Self::OpenAi => write(out, &openai(error)),
+            Self::Ollama => write(out, &json!({ "error": error.message })),
             Self::Anthropic => {
                 let error = json!({"type": anthropic(error.class), "message": error.message});
-                serde_json::to_writer(out.writer(), &json!({"type": "error", "error": error}))
+                write(out, &json!({"type": "error", "error": error}));
             }
-        };
-        written.expect("strings serialise as JSON, and writing to memory does not fail");
+        }
     }
 }
 

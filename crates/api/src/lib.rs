@@ -20,6 +20,7 @@ mod dialect;
 mod embeddings;
 mod features;
 mod ignored;
+pub mod json;
 mod media;
 pub mod ndjson;
 mod object;

@@ -6,6 +6,7 @@ use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use crate::dialect::Dialect;
+use crate::json;
 use crate::wire_error::WireError;
 
 /// Media type.
@@ -16,8 +17,7 @@ pub const MEDIA_TYPE: &str = "application/x-ndjson";
 /// # Panics
 /// If `value` cannot be serialised: wire types are strings, numbers, lists and structs.
 pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
-    serde_json::to_writer((&mut *out).writer(), value)
-        .expect("wire types are strings, numbers, lists and structs");
+    json::write(out, value);
     out.put_u8(b'\n');
 }
 

@@ -9,6 +9,7 @@ use futures::Stream;
 use serde::Serialize;
 
 use crate::dialect::Dialect;
+use crate::json;
 use crate::wire_error::WireError;
 
 /// Media type.
@@ -23,10 +24,9 @@ pub const DONE: &str = "[DONE]";
 /// # Panics
 /// If `value` cannot be serialised: wire types are strings, numbers, lists and structs.
 pub fn write<T: Serialize>(out: &mut BytesMut, value: &T) {
-    out.put_slice(b"data: ");
-    serde_json::to_writer((&mut *out).writer(), value)
-        .expect("wire types are strings, numbers, lists and structs");
-    out.put_slice(b"\n\n");
+    out.extend_from_slice(b"data: ");
+    json::write(out, value);
+    out.extend_from_slice(b"\n\n");
 }
 
 /// As [`write()`], preceded by the event name.
@@ -41,33 +41,33 @@ pub fn write_named<T: Serialize>(out: &mut BytesMut, name: &str, value: &T) {
 /// Appends an event whose data are JSON text already, on one line.
 pub fn write_encoded(out: &mut BytesMut, name: &str, json: &str) {
     write_name(out, name);
-    out.put_slice(b"data: ");
-    out.put_slice(json.as_bytes());
-    out.put_slice(b"\n\n");
+    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(json.as_bytes());
+    out.extend_from_slice(b"\n\n");
 }
 
 /// Appends the name of the event whose data follow.
 pub(crate) fn write_name(out: &mut BytesMut, name: &str) {
-    out.put_slice(b"event: ");
-    out.put_slice(name.as_bytes());
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
     out.put_u8(b'\n');
 }
 
 /// Appends `error` as the data of an event.
 pub(crate) fn write_error(out: &mut BytesMut, dialect: Dialect, error: &WireError<'_>) {
-    out.put_slice(b"data: ");
+    out.extend_from_slice(b"data: ");
     dialect.write_error(error, out);
-    out.put_slice(b"\n\n");
+    out.extend_from_slice(b"\n\n");
 }
 
 /// Appends the event that ends a chat stream.
 pub fn write_done(out: &mut BytesMut) {
-    out.put_slice(b"data: [DONE]\n\n");
+    out.extend_from_slice(b"data: [DONE]\n\n");
 }
 
 /// Appends a comment as keep-alive; clients ignore it.
 pub fn write_ping(out: &mut BytesMut) {
-    out.put_slice(b": ping\n\n");
+    out.extend_from_slice(b": ping\n\n");
 }
 
 /// Events in a chunked body.

@@ -3,14 +3,13 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde::Serialize;
 
 /// `value` as a JSON response.
 pub(crate) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     let mut body = BytesMut::new();
-    serde_json::to_writer((&mut body).writer(), value)
-        .expect("wire types are strings, numbers, lists and structs");
+    harmonic_api::json::write(&mut body, value);
     json_body(status, body)
 }
 

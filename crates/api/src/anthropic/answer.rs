@@ -3,7 +3,7 @@
 //! Invariants: blocks are numbered from 0, each begins and ends, and at most one is open; an
 //! aborted stream ends with `error` instead of `message_stop`.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use harmonic_types::{Event, Usage};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::collected_answer::CollectedAnswer;
 use crate::dialect::Dialect;
 use crate::response_encoder::{Finish, ResponseEncoder};
 use crate::wire_error::WireError;
-use crate::{sse, tools};
+use crate::{json, sse, tools};
 
 /// Encoder of the response to one request.
 #[derive(Clone, Debug)]
@@ -206,8 +206,7 @@ impl ResponseEncoder for MessageEncoder {
             });
             message.content.extend(thinking.into_iter().chain(text).chain(calls));
         }
-        serde_json::to_writer(out.writer(), &message)
-            .expect("wire types are strings, numbers, lists and structs");
+        json::write(out, &message);
     }
 }
 

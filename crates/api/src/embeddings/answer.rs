@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use serde::Serialize;
 
 use super::vector::shortened;
+use crate::json;
 
 /// Writer of the response to a request for embeddings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,5 +134,5 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 fn write(out: &mut BytesMut, document: &impl Serialize) {
-    serde_json::to_writer(out.writer(), document).expect("numbers and strings");
+    json::write(out, document);
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use harmonic_types::{Event, TokenLogprob, ToolCall, Usage};
 use serde::{Serialize, Serializer};
 
@@ -16,7 +16,7 @@ use crate::dialect::Dialect;
 use crate::openai::TokenEntry;
 use crate::response_encoder::{Finish, ResponseEncoder};
 use crate::wire_error::WireError;
-use crate::{ndjson, tools};
+use crate::{json, ndjson, tools};
 
 /// Path of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,7 +266,6 @@ impl ResponseEncoder for OllamaEncoder {
         };
         let logprobs = self.logprobs.then(|| entries(&answer.logprobs));
         let line = self.ended(Line { logprobs, ..self.line(line_content) });
-        serde_json::to_writer(out.writer(), &line)
-            .expect("wire types are strings, numbers, lists and structs");
+        json::write(out, &line);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use harmonic_types::{Event, TokenLogprob};
 
 use super::chunk::{CallDelta, CalledDelta, ChatChunk, ChunkChoice, Delta};
@@ -14,8 +14,8 @@ use super::tools::FUNCTION;
 use crate::collected_answer::CollectedAnswer;
 use crate::dialect::Dialect;
 use crate::response_encoder::{Finish, ResponseEncoder};
-use crate::sse;
 use crate::wire_error::WireError;
+use crate::{json, sse};
 
 /// Encoder of the response to one chat request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,8 +162,7 @@ impl ResponseEncoder for ChatEncoder {
             model: self.model,
             usage: Usage::from(usage),
         };
-        serde_json::to_writer(out.writer(), &response)
-            .expect("wire types are strings, numbers, lists and structs");
+        json::write(out, &response);
     }
 }
 

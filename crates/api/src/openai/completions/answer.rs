@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use harmonic_types::Event;
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ use crate::openai::Usage;
 use crate::response_encoder::{Finish, ParsedRequest, ResponseEncoder, ResponseMeta};
 use crate::validation_error::ValidationError;
 use crate::wire_error::WireError;
-use crate::{body, checks, sse};
+use crate::{body, checks, json, sse};
 
 /// Parses the body of `POST /v1/completions`.
 ///
@@ -181,7 +181,6 @@ impl ResponseEncoder for CompletionEncoder {
             finish_reason: Some(answer.finish.as_str().into()),
         });
         let completion = self.completion(choices.collect(), Some(usage.into()));
-        serde_json::to_writer(out.writer(), &completion)
-            .expect("wire types are strings, numbers, lists and structs");
+        json::write(out, &completion);
     }
 }

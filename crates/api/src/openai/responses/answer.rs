@@ -3,7 +3,7 @@
 //! Invariants: events are numbered from 0; items are numbered from 0, each is added and done, and
 //! at most one is open; the last event contains the complete response.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use harmonic_types::{Event, TokenLogprob, Usage};
 
 use super::item::Status;
@@ -11,8 +11,8 @@ use super::response::{Incomplete, Response, ResponseError, ResponseUsage};
 use crate::collected_answer::CollectedAnswer;
 use crate::openai::TokenEntry;
 use crate::response_encoder::{Finish, ResponseEncoder};
-use crate::sse;
 use crate::wire_error::WireError;
+use crate::{json, sse};
 
 mod open_item;
 mod stream_event;
@@ -241,8 +241,7 @@ impl ResponseEncoder for ResponsesEncoder {
                 self.response.output.push(open.item(status));
             }
         }
-        serde_json::to_writer(out.writer(), &self.response)
-            .expect("wire types are strings, numbers, lists and structs");
+        json::write(out, &self.response);
     }
 }
 
