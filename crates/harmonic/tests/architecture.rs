@@ -60,6 +60,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
             "report",
             "orchestrator",
             "journal",
+            "tools",
         ],
     ),
     (
