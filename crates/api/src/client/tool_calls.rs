@@ -28,7 +28,7 @@ impl Client {
         url.query_pairs_mut().append_pair("process", process);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
         let events = sse::events(response.bytes_stream());
-        Ok(stream::unfold(Some((url, Box::pin(events))), |state| async {
+        Ok(stream::unfold(Some((url, Box::pin(events))), |state| async move {
             let (url, mut events) = state?;
             let item = read(&url, events.next().await).transpose()?;
             let is_last = matches!(item, Err(_) | Ok(ToolCallEvent::Replaced));

@@ -76,7 +76,7 @@ impl ClientTools {
             Ok((spec.name.clone(), (spec.clone(), schema)))
         });
         Ok(Arc::new(Self {
-            tools: compiled.collect::<Result<_, _>>()?,
+            tools: compiled.collect::<Result<_, (usize, String)>>()?,
             state: Mutex::default(),
             changes: watch::Sender::new(()),
             absent_since: watch::Sender::new(Some(Instant::now())),

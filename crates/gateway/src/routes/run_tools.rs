@@ -7,7 +7,6 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use harmonic_api::ValidationError;
 use harmonic_api::runs::AnswerToolCall;
 
 use super::runs::{Segments, owner, run_id, runs, segment};
@@ -52,7 +51,7 @@ async fn calls(
 }
 
 /// The process that a listener says it is of.
-fn process(query: Option<&str>) -> Result<Option<String>, ValidationError> {
+fn process(query: Option<&str>) -> Result<Option<String>, RunsError> {
     let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
     let allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
     let named = query.strip_prefix("process=");
@@ -60,7 +59,8 @@ fn process(query: Option<&str>) -> Result<Option<String>, ValidationError> {
     let reason = format!(
         "must be 1 to {MAX_ID} letters, digits, dashes and underscores, and the only parameter"
     );
-    named.map(|name| Some(name.to_owned())).ok_or_else(|| ValidationError::value("process", reason))
+    let invalid = RunsError::Invalid { field: "process".to_owned(), reason };
+    named.map(|name| Some(name.to_owned())).ok_or(invalid)
 }
 
 async fn answer(

@@ -100,9 +100,11 @@ impl Run {
         let excess = calls.len().saturating_sub(most);
         calls.truncate(most);
         let said = calls.clone();
-        let names = self.tool_names();
-        for call in &mut calls {
-            call.name = names.own(&call.name);
+        {
+            let names = self.tool_names();
+            for call in &mut calls {
+                call.name = names.own(&call.name);
+            }
         }
         let task = self.task_mut(id);
         if !answer.text.trim().is_empty() {
