@@ -86,8 +86,8 @@ async fn the_calls_of_a_run_go_to_its_client_over_http_and_their_results_come_ba
     let over = client.tool_calls(&run.id, "test").await;
     assert!(matches!(over, Err(ClientError::Status { status: 409, .. })));
 
-    let plain = client.create_run(&CreateRun { goal: "x".to_owned(), ..CreateRun::default() });
-    let plain = plain.await.unwrap();
+    let plain = CreateRun { goal: "x".to_owned(), ..CreateRun::default() };
+    let plain = client.create_run(&plain).await.unwrap();
     let none = client.tool_calls(&plain.id, "test").await;
     assert!(matches!(none, Err(ClientError::Status { status: 409, .. })));
     server.drain(std::time::Duration::ZERO).await.unwrap();
