@@ -23,6 +23,7 @@ pub use event::{LostUpdates, RunChange, RunSnapshot, RunUpdate};
 pub use replay::RunReplay;
 pub use summary::{ApprovalList, RunList, RunSummary};
 pub use tool_calls::{
-    AnswerToolCall, RunTool, RunToolList, ToolCallEvent, ToolCallOrder, ToolCallOutcome, ToolOfferer,
+    AnswerToolCall, RunTool, RunToolList, ToolCallEvent, ToolCallOrder, ToolCallOutcome,
+    ToolOfferer,
 };
 pub use tools::{ClientTool, RequestedTools};

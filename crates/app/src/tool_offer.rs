@@ -96,8 +96,7 @@ impl ToolOffer {
     pub fn check(&self, expected: &[String]) -> Result<()> {
         let offered = self.tools.list();
         let is_missing = |name: &&String| !offered.iter().any(|tool| tool.name == **name);
-        let missing: Vec<&str> =
-            expected.iter().filter(is_missing).map(String::as_str).collect();
+        let missing: Vec<&str> = expected.iter().filter(is_missing).map(String::as_str).collect();
         if expected.is_empty() {
             let hint = "leave out --tools, --workspace and --allow-run";
             return Err(AppError::refused("the run has no tools of a client", hint));
@@ -105,7 +104,8 @@ impl ToolOffer {
         if missing.is_empty() {
             return Ok(());
         }
-        let hint = "offer the tools that the run was started with: --tools, --workspace, --allow-run";
+        let hint =
+            "offer the tools that the run was started with: --tools, --workspace, --allow-run";
         Err(AppError::refused(format!("the run needs {}", missing.join(", ")), hint))
     }
 
@@ -185,7 +185,11 @@ fn process_name() -> String {
 }
 
 /// Makes a call.
-async fn make(tools: &BoxTools, order: ToolCallOrder, cancel: CancellationToken) -> ToolCallOutcome {
+async fn make(
+    tools: &BoxTools,
+    order: ToolCallOrder,
+    cancel: CancellationToken,
+) -> ToolCallOutcome {
     let ToolCallOrder { tool, arguments, time_ms, max_bytes, .. } = order;
     let time = Duration::from_millis(time_ms);
     match tools.call(tool, arguments, time, max_bytes, cancel).await {

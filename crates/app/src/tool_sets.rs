@@ -141,7 +141,11 @@ impl ToolSets {
     }
 
     /// The tool box of these names; `None` without any.
-    async fn opened(&self, sets: Vec<String>, workspace: Option<String>) -> Result<Option<ToolBox>, String> {
+    async fn opened(
+        &self,
+        sets: Vec<String>,
+        workspace: Option<String>,
+    ) -> Result<Option<ToolBox>, String> {
         let mut mcp = McpConfig::default();
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
         for name in &sets {

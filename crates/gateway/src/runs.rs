@@ -234,8 +234,11 @@ pub trait Runs: Send + Sync {
     ) -> BoxFuture<'static, Result<String, RunsError>>;
 
     /// The tools of a run.
-    fn tools(&self, owner: RunOwner, id: RunId)
-    -> BoxFuture<'static, Result<RunToolList, RunsError>>;
+    fn tools(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunToolList, RunsError>>;
 
     /// The calls of the tools that the owner's own process offers, from now on to this listener
     /// alone. What an earlier one was given stays open where both are of the same `process`.

@@ -1,8 +1,8 @@
 //! Calls of the tools that this process offers to a run.
 
 use eventsource_stream::EventStreamError;
-use futures::stream::{self, BoxStream};
 use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use harmonic_types::RunId;
 use reqwest::Url;
 

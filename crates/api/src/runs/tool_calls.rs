@@ -100,8 +100,7 @@ impl AnswerToolCall {
             if reason.len() <= MAX_REASON {
                 return Ok(reason);
             }
-            let problem =
-                format!("has {} bytes, but may have at most {MAX_REASON}", reason.len());
+            let problem = format!("has {} bytes, but may have at most {MAX_REASON}", reason.len());
             Err(ValidationError::value(field, problem))
         };
         match (text, refused, unknown) {
@@ -136,12 +135,8 @@ impl From<ToolCallOutcome> for AnswerToolCall {
             ToolCallOutcome::Returned(ToolOutput { text, is_error, bytes_cut }) => {
                 Self { text: Some(text), is_error, bytes_cut, ..Self::default() }
             }
-            ToolCallOutcome::Refused(reason) => {
-                Self { refused: short(reason), ..Self::default() }
-            }
-            ToolCallOutcome::Unknown(reason) => {
-                Self { unknown: short(reason), ..Self::default() }
-            }
+            ToolCallOutcome::Refused(reason) => Self { refused: short(reason), ..Self::default() },
+            ToolCallOutcome::Unknown(reason) => Self { unknown: short(reason), ..Self::default() },
         }
     }
 }

@@ -118,8 +118,7 @@ fn client_tools(tools: Vec<ClientTool>) -> Result<Vec<ToolSpec>, ValidationError
     for (index, tool) in tools.into_iter().enumerate() {
         let at = format!("client_tools[{index}]");
         let ClientTool { name, description, input_schema, effects } = tool;
-        let allowed =
-            |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
+        let allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.');
         if !(1..=MAX_NAME).contains(&name.len()) || !name.chars().all(allowed) {
             let reason =
                 format!("must be 1 to {MAX_NAME} letters, digits, dashes, underscores and dots");
@@ -130,10 +129,8 @@ fn client_tools(tools: Vec<ClientTool>) -> Result<Vec<ToolSpec>, ValidationError
             return invalid(format!("{at}.name"), reason);
         }
         if description.len() > MAX_DESCRIPTION {
-            let reason = format!(
-                "has {} bytes, but may have at most {MAX_DESCRIPTION}",
-                description.len()
-            );
+            let reason =
+                format!("has {} bytes, but may have at most {MAX_DESCRIPTION}", description.len());
             return invalid(format!("{at}.description"), reason);
         }
         no_nul(&format!("{at}.description"), &description)?;

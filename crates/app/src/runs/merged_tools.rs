@@ -22,10 +22,7 @@ impl MergedTools {
     ///
     /// # Errors
     /// The name of a tool that both have.
-    pub(crate) fn new(
-        server: Arc<dyn RunTools>,
-        client: Arc<ClientTools>,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(server: Arc<dyn RunTools>, client: Arc<ClientTools>) -> Result<Self, String> {
         let both = server.list().into_iter().find(|tool| client.has(&tool.name));
         match both {
             None => Ok(Self { server, client }),

@@ -31,12 +31,7 @@ pub struct NewRun {
 
 impl From<RunRequest> for NewRun {
     fn from(request: RunRequest) -> Self {
-        Self {
-            request,
-            lineage: Lineage::default(),
-            is_attached: false,
-            answer_tokens: None,
-        }
+        Self { request, lineage: Lineage::default(), is_attached: false, answer_tokens: None }
     }
 }
 

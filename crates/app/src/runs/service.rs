@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 
 use self::client_calls::OpenedTools;
 use self::errors::{blocking, of_journal};
+use super::client_tools::ClientTools;
 use super::clock::{RunClock, unix_ms};
 use super::driver::{Command, Driver, DriverParts, Past, RunView};
 use super::energy::RunEnergy;
@@ -37,7 +38,6 @@ use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
 use super::new_run::{NewRun, ServerPart, Specified, refused, specify};
 use super::team::RunTeam;
-use super::client_tools::ClientTools;
 use super::tools::ToolSource;
 use super::updates::Updates;
 

@@ -145,10 +145,8 @@ fn faults_of_the_configuration_are_named() {
         ..ToolSetRequest::default()
     };
     let with = |tools| ToolSetRequest { tools, ..ToolSetRequest::default() };
-    let workspace = |at: &Path| ToolSetRequest {
-        workspaces: vec![path("a", at)],
-        ..ToolSetRequest::default()
-    };
+    let workspace =
+        |at: &Path| ToolSetRequest { workspaces: vec![path("a", at)], ..ToolSetRequest::default() };
     for (request, expected) in [
         (with(tools(&[&absent])), "absent"),
         (with(tools(&[&typo])), "typo.json"),

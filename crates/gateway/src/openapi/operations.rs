@@ -161,7 +161,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     run("delete", "/runs/{id}", "End a run and remove all of it", Answer::Nothing),
     run("get", "/runs/{id}/artifacts/{task}", "The artifact of a task, whole", Answer::Text),
     run("get", "/runs/{id}/tools", "The tools of a run", Answer::Json),
-    run("get", "/runs/{id}/tool-calls", "Calls of the tools that this client offers", Answer::Events),
+    run(
+        "get",
+        "/runs/{id}/tool-calls",
+        "Calls of the tools that this client offers",
+        Answer::Events,
+    ),
     Operation {
         body: Some(SchemaGenerator::subschema_for::<AnswerToolCall>),
         ..run("post", "/runs/{id}/tool-calls/{call}", "Say what a call has given", Answer::Nothing)

@@ -55,7 +55,8 @@ fn process(query: Option<&str>) -> Result<Option<String>, RunsError> {
     let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
     let allowed = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
     let named = query.strip_prefix("process=");
-    let named = named.filter(|name| (1..=MAX_ID).contains(&name.len()) && name.chars().all(allowed));
+    let named =
+        named.filter(|name| (1..=MAX_ID).contains(&name.len()) && name.chars().all(allowed));
     let reason = format!(
         "must be 1 to {MAX_ID} letters, digits, dashes and underscores, and the only parameter"
     );

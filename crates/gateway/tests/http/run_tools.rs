@@ -105,8 +105,15 @@ async fn answers_are_read_strictly_and_within_bounds() {
     let client = Client::new(&server.url).expect("a client");
     within(client.create_run(&goal("x"))).await.expect("a run");
     let path = format!("/runs/{}/tool-calls", id(0));
-    for body in ["", "{}", "[]", r#"{"text": 5}"#, r#"{"text": "a", "refused": "b"}"#,
-        r#"{"text": "a", "command": "sh"}"#, r#"{"unknown": "a", "is_error": true}"#] {
+    for body in [
+        "",
+        "{}",
+        "[]",
+        r#"{"text": 5}"#,
+        r#"{"text": "a", "refused": "b"}"#,
+        r#"{"text": "a", "command": "sh"}"#,
+        r#"{"unknown": "a", "is_error": true}"#,
+    ] {
         let response = request(&server, Method::POST, &format!("{path}/c1"), body).await;
         assert_eq!(response.status(), 400, "{body}");
     }

@@ -52,7 +52,12 @@ pub fn goal(goal: &str) -> CreateRun {
     CreateRun { goal: goal.to_owned(), ..CreateRun::default() }
 }
 
-pub async fn request(server: &TestServer, method: Method, path: &str, body: &str) -> reqwest::Response {
+pub async fn request(
+    server: &TestServer,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> reqwest::Response {
     let url = format!("{}{path}", server.url);
     let request = server.http.request(method, url).body(body.to_owned());
     within(request.send()).await.expect("an answer")

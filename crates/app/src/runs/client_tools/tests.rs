@@ -24,7 +24,8 @@ type Calling = tokio::task::JoinHandle<Result<ToolOutput, ToolFailure>>;
 fn call(tools: &Arc<ClientTools>, cancel: &CancellationToken) -> Calling {
     let (tools, cancel) = (Arc::clone(tools), cancel.clone());
     let arguments = r#"{"path": "a"}"#.to_owned();
-    Handle::current().spawn(async move { tools.call("fs.read".to_owned(), arguments, TIME, 8, cancel).await })
+    Handle::current()
+        .spawn(async move { tools.call("fs.read".to_owned(), arguments, TIME, 8, cancel).await })
 }
 
 /// The next call that `calls` gives.

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use harmonic_api::runs::{
-    RunChange, RunTool, RunToolList, ToolCallOutcome, ToolOfferer,
-};
+use harmonic_api::runs::{RunChange, RunTool, RunToolList, ToolCallOutcome, ToolOfferer};
 use harmonic_gateway::{RunOwner, RunsError, ToolCalls};
 use harmonic_orchestrator::RunEvent;
 use harmonic_types::{RunId, ToolSpec};
@@ -59,9 +57,8 @@ impl RunService {
             Some(tools)
         };
         let server = self.shared.tools.open(sets, workspace).await;
-        let server = server.map_err(|reason| {
-            invalid("tools".to_owned(), format!("cannot be opened: {reason}"))
-        })?;
+        let server = server
+            .map_err(|reason| invalid("tools".to_owned(), format!("cannot be opened: {reason}")))?;
         let Some(client) = client else {
             return Ok(OpenedTools { all: server, client: None });
         };
