@@ -18,7 +18,7 @@ pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
-pub use tools::{ToolOfferArgs, ToolSetArgs};
+pub use tools::ToolSetArgs;
 
 /// Run a team of local LLM agents on this machine
 ///
