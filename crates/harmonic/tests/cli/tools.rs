@@ -233,6 +233,8 @@ fn a_key_approves_commands_of_its_own_process_and_none_on_the_server() {
     question();
     end(&approve).refuses(&["status 403", "--approve-commands"]);
     assert!(!desk.home().join("site/ran.txt").exists());
+    assert_eq!(end(&approve.replace("approve", "deny")).code, Some(0));
+    end(&format!("runs watch {}", run.out.trim()));
     let own = bob("run x --plan plan.json --workspace site --allow-run --json").spawn().unwrap();
     question();
     let listed = end("runs list --json").json();
@@ -277,7 +279,7 @@ fn a_stopped_run_says_which_tools_nobody_offers() {
     signal(&run, "INT");
     let stopped = end(run);
     assert_eq!(stopped.code, Some(1), "{stopped:?}");
-    let id = desk.newest(|run| run["state"]["state"] == "stopped")["id"].clone();
+    let id = desk.newest(|run| run["state"] == "stopped")["id"].clone();
     let id = id.as_str().unwrap();
     let resumed = desk.run(&format!("runs resume {id} --detach"));
     assert!(resumed.err.contains("no process offers notes.add, notes.slow"), "{resumed:?}");
@@ -292,7 +294,7 @@ fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     desk.user().file("typo.json", r#"{"mcpServers": {"a": {"comand": "b"}}}"#);
     for (options, expected) in [
         ("--tools web=absent.json", "absent.json"),
-        ("--tools web=typo.json", "comand"),
+        ("--tools web=typo.json", "missing field `command`"),
         ("--tools web=mcp.json --tools web=mcp.json", "`web` is there twice"),
         ("--workspace site=absent", "invalid workspace absent"),
         ("--workspace site=site --grant fs.read", "unknown tool `fs.read`"),
@@ -311,7 +313,7 @@ fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     }
     for (line, expected) in [
         ("run x --tools absent.json", "absent.json"),
-        ("run x --tools typo.json", "comand"),
+        ("run x --tools typo.json", "missing field `command`"),
         ("run x --workspace absent", "invalid workspace absent"),
     ] {
         desk.run(line).refuses(&[expected]);
