@@ -24,6 +24,7 @@ mod ollama;
 mod runs;
 mod slots;
 mod stream;
+mod tool_calls;
 
 pub use error::ClientError;
 pub use events::{TeamEvents, TeamUpdate};
@@ -32,6 +33,7 @@ pub use ollama::OllamaStream;
 pub use runs::{RunNews, RunNewsStream};
 pub use slots::{AgentSlots, EngineIdentity, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
+pub use tool_calls::ToolCallStream;
 
 /// Timeout for connecting. Responses have no timeout, because a request can wait in a queue.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -43,6 +43,7 @@ pub use checks::agent;
 pub use client::{
     AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
     EngineSlots, OllamaStream, RunNews, RunNewsStream, ServerHealth, TeamEvents, TeamUpdate,
+    ToolCallStream,
 };
 pub use collected_answer::CollectedAnswer;
 pub use dialect::Dialect;

@@ -2,7 +2,9 @@
 //!
 //! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
 //! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
-//! ([`keyring`]), and the running teams of this machine ([`instances`], [`background`]).
+//! ([`keyring`]), the running teams of this machine ([`instances`], [`background`]), and the tools of
+//! runs: those that a server is configured with ([`tool_sets`]), and those that this process offers
+//! ([`tool_offer`]).
 //!
 //! Invariants: functions return values and emit [`Event`]s; dropping a future leaves nothing
 //! running; work with a useful partial result is ended by a token instead.
@@ -40,6 +42,9 @@ pub mod server_choice;
 mod settings;
 pub mod team_log;
 mod team_request;
+pub mod tool_offer;
+mod tool_processes;
+pub mod tool_sets;
 pub mod tune;
 pub mod watch;
 mod watched_keys;
@@ -51,6 +56,7 @@ pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
 pub use team_request::{SlotRequest, TeamRequest};
+pub use tool_processes::ToolProcesses;
 pub use what_if::WhatIf;
 
 pub use harmonic_bench::Levels;
@@ -62,3 +68,4 @@ pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{
     CacheRoots, DiskSpace, MeasuredRate, PullOptions, Source, Store, WeightFormat, default_root,
 };
+pub use harmonic_tools::{Helper, run_helper};

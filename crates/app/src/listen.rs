@@ -10,6 +10,7 @@ use harmonic_gateway::{Access, AllowedHosts, AllowedOrigins, KeySource};
 use crate::error::{AppError, Result};
 use crate::puller::{PullPolicy, StorePuller};
 use crate::settings::Settings;
+use crate::tool_sets::ToolSets;
 use crate::watched_keys::WatchedKeys;
 
 /// Default limit of queued requests per agent.
@@ -55,6 +56,8 @@ pub struct ListenConfig {
     pub(crate) puller: Option<StorePuller>,
     /// Whether the server offers runs, and lets those of an earlier process go on.
     pub(crate) offers_runs: bool,
+    /// Tools that runs may name; `None` for none.
+    pub(crate) tools: Option<ToolSets>,
 }
 
 impl ListenConfig {
@@ -70,6 +73,7 @@ impl ListenConfig {
             connections_per_address: None,
             puller: None,
             offers_runs: false,
+            tools: None,
         }
     }
 
@@ -77,6 +81,12 @@ impl ListenConfig {
     #[must_use]
     pub fn with_runs(self) -> Self {
         Self { offers_runs: true, ..self }
+    }
+
+    /// The configuration, with tools that runs may name.
+    #[must_use]
+    pub fn with_tools(self, tools: Option<ToolSets>) -> Self {
+        Self { tools, ..self }
     }
 
     /// Validates `request` and reads the API keys.
@@ -111,6 +121,7 @@ impl ListenConfig {
                 .allow_pull
                 .map(|allowed| StorePuller { settings: settings.clone(), allowed }),
             offers_runs: true,
+            tools: None,
         })
     }
 

@@ -30,6 +30,12 @@ pub struct RunOptions {
     pub ask: AskPolicy,
     /// Whether it gives way to people.
     pub background: bool,
+    /// Names of tool sets of the server.
+    pub tool_sets: Vec<String>,
+    /// Name of a workspace of the server.
+    pub workspace: Option<String>,
+    /// Seed; `None` lets the server choose one.
+    pub seed: Option<u64>,
 }
 
 impl RunOptions {
@@ -60,6 +66,10 @@ impl RunOptions {
             budget,
             ask: Some(self.ask),
             background: self.background,
+            tools: self.tool_sets.clone(),
+            workspace: self.workspace.clone(),
+            client_tools: Vec::new(),
+            seed: self.seed,
         })
     }
 }

@@ -9,11 +9,14 @@
 //! Does not do: HTTP (`gateway`), decisions about tasks (`orchestrator`), questions to a person on a
 //! terminal.
 
+mod box_tools;
+mod client_tools;
 mod clock;
 mod driver;
 mod energy;
 mod entry;
 mod journal_writer;
+mod merged_tools;
 mod new_run;
 mod replay;
 mod request_ids;
@@ -33,4 +36,5 @@ pub use team::{RunTeam, TeamMember};
 pub use team_engine::TeamEngine;
 pub use tools::{NoTools, RunTools, ToolSource};
 
+pub(crate) use box_tools::BoxTools;
 pub(crate) use serving::ServedRuns;

@@ -21,7 +21,7 @@ use crate::error::{AppError, Result};
 use crate::event::{Event, EventAdapter, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
 use crate::listen::ListenConfig;
-use crate::runs::{RunService, ServedRuns};
+use crate::runs::{NoTools, RunService, ServedRuns, ToolSource};
 use crate::settings::Settings;
 use crate::{agent_info, file_descriptors, inspect, power_samples};
 
@@ -94,7 +94,11 @@ impl TeamServer {
             engine: agent.engine,
         });
         let runs = if listen.offers_runs {
-            ServedRuns::of(&deployment, &settings.journals)?
+            let tools: Arc<dyn ToolSource> = match listen.tools {
+                Some(tools) => Arc::new(tools),
+                None => Arc::new(NoTools),
+            };
+            ServedRuns::of(&deployment, &settings.journals, tools)?
         } else {
             None
         };

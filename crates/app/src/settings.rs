@@ -8,6 +8,8 @@ use harmonic_engine::constraint::FormTrial;
 use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 
+use crate::tool_processes::ToolProcesses;
+
 /// Folders, addresses and secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -43,6 +45,8 @@ pub struct Settings {
     pub host: String,
     /// Command that tries a costly form in a separate process; `None` for no trial.
     pub form_trial: Option<FormTrial>,
+    /// How processes of tools are started; `None` starts none.
+    pub tool_processes: Option<ToolProcesses>,
 }
 
 impl Settings {

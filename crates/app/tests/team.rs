@@ -36,6 +36,7 @@ fn settings(home: &Path) -> Settings {
         variables: BTreeMap::new(),
         host: "a machine".to_owned(),
         form_trial: None,
+        tool_processes: None,
     }
 }
 

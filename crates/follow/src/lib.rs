@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod client_tools;
 mod document;
 mod error;
 mod follow;
@@ -24,6 +25,7 @@ pub mod verbs;
 #[cfg(not(unix))]
 use no_keys as keys;
 
+pub use client_tools::{resume, tell_absence};
 pub use error::FollowError;
 pub use follow::{Ending, follow};
 pub use stage::Form;

@@ -45,6 +45,7 @@ mod server;
 mod shared;
 mod slots;
 mod span;
+mod tool_call_events;
 mod tracked_body;
 
 pub use access::{
@@ -57,5 +58,5 @@ pub use listener::{Listener, bind};
 pub use model_registry::{ModelRegistry, RegisteredAgent};
 pub use port_owner::PortOwner;
 pub use puller::{PullFailed, PullRefused, Puller};
-pub use runs::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
+pub use runs::{RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 pub use server::serve;

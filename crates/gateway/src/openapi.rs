@@ -135,15 +135,19 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         ("digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
         ("id", json!({"type": "string", "pattern": "^run_[0-9A-Za-z]{26}$"})),
         ("n", json!({"type": "integer", "minimum": 0})),
+        ("call", json!({"type": "string", "maxLength": 64})),
         ("task", json!({"type": "integer", "minimum": 0})),
     ];
     let in_path = parameters
         .into_iter()
         .filter(|(name, _)| operation.path.contains(&format!("{{{name}}}")))
         .map(|(name, schema)| json!({"name": name, "in": "path", "required": true, "schema": schema}));
-    let in_path: Vec<Value> = in_path.collect();
-    if !in_path.is_empty() {
-        description["parameters"] = json!(in_path);
+    let process = json!({"name": "process", "in": "query",
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}});
+    let listens = operation.path.ends_with("/tool-calls").then_some(process);
+    let parameters: Vec<Value> = in_path.chain(listens).collect();
+    if !parameters.is_empty() {
+        description["parameters"] = json!(parameters);
     }
     description
 }

@@ -11,7 +11,10 @@ use axum::http::StatusCode;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use harmonic_api::ErrorClass;
-use harmonic_api::runs::{RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{
+    RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate, ToolCallEvent,
+    ToolCallOutcome,
+};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{RunId, RunRecord};
 
@@ -22,10 +25,10 @@ pub struct RunOwner(pub Option<Arc<str>>);
 /// Error of a request for runs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunsError {
-    /// The owner has no such run, or the run no such approval or artifact.
+    /// The owner has no such run, or the run no such approval, artifact or call.
     #[error("unknown {what} `{name}`: {remedy}")]
     NotFound {
-        /// `run`, `approval` or `artifact`.
+        /// `run`, `approval`, `artifact` or `tool call`.
         what: &'static str,
         /// Its name.
         name: String,
@@ -93,6 +96,12 @@ impl RunsError {
         let remedy = "`GET /runs/{id}` lists the tasks, and which are done";
         Self::NotFound { what: "artifact", name: task.to_string(), remedy }
     }
+
+    /// A call of a tool that the client was not given.
+    pub fn unknown_tool_call(call: impl Into<String>) -> Self {
+        let remedy = "`GET /runs/{id}/tool-calls` gives the calls";
+        Self::NotFound { what: "tool call", name: call.into(), remedy }
+    }
 }
 
 impl RunsError {
@@ -106,6 +115,9 @@ impl RunsError {
             }
             Self::NotFound { what: "artifact", .. } => {
                 (S::NOT_FOUND, F::NotFound, "artifact_not_found", None)
+            }
+            Self::NotFound { what: "tool call", .. } => {
+                (S::NOT_FOUND, F::NotFound, "tool_call_not_found", None)
             }
             Self::NotFound { .. } => (S::NOT_FOUND, F::NotFound, "run_not_found", None),
             Self::Invalid { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_value", None),
@@ -136,6 +148,10 @@ pub enum RunDelivery {
 /// Event stream of a run. It ends with the run, also when the run is stopped; its memory is bounded,
 /// whatever the listener reads.
 pub type RunEvents = BoxStream<'static, RunDelivery>;
+
+/// Calls of the tools that the client of a run offers. It ends with the run, also when the run is
+/// stopped; dropping it means that the client is gone.
+pub type ToolCalls = BoxStream<'static, ToolCallEvent>;
 
 /// The runs of a team.
 pub trait Runs: Send + Sync {
@@ -216,6 +232,31 @@ pub trait Runs: Send + Sync {
         id: RunId,
         task: u32,
     ) -> BoxFuture<'static, Result<String, RunsError>>;
+
+    /// The tools of a run.
+    fn tools(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunToolList, RunsError>>;
+
+    /// The calls of the tools that the owner's own process offers, from now on to this listener
+    /// alone. What an earlier one was given stays open where both are of the same `process`.
+    fn tool_calls(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        process: Option<String>,
+    ) -> BoxFuture<'static, Result<ToolCalls, RunsError>>;
+
+    /// Takes what has come of a call that the owner's process was given; once.
+    fn answer_tool_call(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        call: String,
+        outcome: ToolCallOutcome,
+    ) -> BoxFuture<'static, Result<(), RunsError>>;
 }
 
 impl fmt::Debug for dyn Runs {

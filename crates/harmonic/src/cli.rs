@@ -12,11 +12,13 @@ mod bench;
 mod listen;
 mod running;
 mod runs;
+mod tools;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
+pub use tools::ToolSetArgs;
 
 /// Run a team of local LLM agents on this machine
 ///
@@ -242,6 +244,9 @@ pub struct Up {
     /// Address, access control and limits
     #[command(flatten)]
     pub listen: ListenArgs,
+    /// Tools of runs
+    #[command(flatten)]
+    pub tools: ToolSetArgs,
     /// Serve in the background: return once the team is ready; `harmonic down` stops it
     #[arg(long)]
     pub detach: bool,

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no other module and no library reads harmonic's variables.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use harmonic_app::{
 use crate::error::CliError;
 use crate::form_trial;
 use crate::logging::LogFormat;
+use crate::tool_helper;
 
 /// Default stack.
 const STACK: &str = "standard";
@@ -101,6 +103,7 @@ impl Environment {
                 .collect(),
             host: host(),
             form_trial: form_trial::with_this_program(),
+            tool_processes: tool_helper::with_this_program(),
         };
         let log_format =
             lookup("HARMONIC_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| text.parse())?;
@@ -115,6 +118,20 @@ pub fn columns() -> Option<usize> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let columns = std::env::var("COLUMNS").ok()?;
     columns.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
+/// The running executable, even if its file has been replaced since; `None` if its path is unknown.
+pub fn itself() -> Option<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Some(running.to_owned()) } else { std::env::current_exe().ok() }
+}
+
+/// All variables whose names and values are UTF-8.
+pub fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// Path and arguments of this program.

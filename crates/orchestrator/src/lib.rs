@@ -28,6 +28,7 @@ mod run;
 mod schema;
 mod spec;
 mod tool_call;
+mod tool_names;
 mod verdict;
 mod vote;
 

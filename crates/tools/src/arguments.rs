@@ -25,15 +25,17 @@ const COMPILED_EXPRESSION: usize = 1 << 20;
 
 /// A tool's schema, ready to check arguments.
 #[derive(Debug)]
-pub(crate) struct ArgumentSchema {
+pub struct ArgumentSchema {
     schema: Value,
     validator: Validator,
 }
 
 impl ArgumentSchema {
+    /// The check of arguments against `schema`.
+    ///
     /// # Errors
     /// Why `schema` cannot be checked, in words.
-    pub(crate) fn compile(schema: &Value) -> Result<Self, String> {
+    pub fn compile(schema: &Value) -> Result<Self, String> {
         let size = serde_json::to_vec(schema).map_or(usize::MAX, |json| json.len());
         if size > SCHEMA_BYTES {
             return Err(format!("its schema has {size} bytes: expected {SCHEMA_BYTES} at most"));
@@ -50,9 +52,11 @@ impl ArgumentSchema {
         Ok(Self { schema: schema.clone(), validator })
     }
 
+    /// Checks `arguments`.
+    ///
     /// # Errors
     /// What is wrong with `arguments`, and where, for a model that is to correct them.
-    pub(crate) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
+    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
         let size = Size::of(arguments);
         if size.depth > ARGUMENT_DEPTH {
             return Err(format!("they are nested deeper than {ARGUMENT_DEPTH} levels"));

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 pub use availability::{Lacking, confinement};
 #[cfg(target_os = "linux")]
 pub(crate) use confinement::become_confined;
-pub(crate) use run::Commands;
+pub(crate) use run::{Commands, TOOL};
 #[cfg(target_os = "linux")]
 pub(crate) use spec::Spec;
 #[cfg(target_os = "linux")]

@@ -22,6 +22,7 @@ mod output;
 mod toolbox;
 mod workspace;
 
+pub use arguments::ArgumentSchema;
 pub use command::{CommandLimits, CommandPolicy, Lacking, confinement};
 pub use config::{ConfigError, Endpoint, McpConfig, ServerConfig};
 pub use error::ToolError;

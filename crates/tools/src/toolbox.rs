@@ -72,6 +72,15 @@ enum Source {
 }
 
 impl ToolBox {
+    /// Name of the tool that executes commands.
+    pub const COMMAND: &str = crate::command::TOOL;
+
+    /// Names of the built-in tools.
+    pub fn built_in_names() -> Vec<String> {
+        let files = Workspace::specs().map(|spec| spec.name);
+        files.chain([Self::COMMAND.to_owned()]).collect()
+    }
+
     /// Opens the workspace and starts all servers. To be called on a thread that lasts as long as
     /// the box, such as the runtime's workers.
     ///

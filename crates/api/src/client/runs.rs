@@ -9,15 +9,15 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_orchestrator::{Approval, ApprovalId};
 use harmonic_types::{RunId, RunRecord};
-use reqwest::Url;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Client, ClientError, document};
 use crate::runs::{
     ApprovalList, CreateRun, DecideApproval, LostUpdates, RunList, RunReplay, RunSnapshot,
-    RunSummary, RunUpdate, Verdict,
+    RunSummary, RunToolList, RunUpdate, Verdict,
 };
 use crate::sse;
 
@@ -149,6 +149,14 @@ impl Client {
         self.send(&url, |client| client.delete(url.clone())).await.map(drop)
     }
 
+    /// The tools of a run, and whether a process offers those of its client.
+    ///
+    /// # Errors
+    /// As [`Client::create_run`].
+    pub async fn run_tools(&self, id: &RunId) -> Result<RunToolList, ClientError> {
+        self.document(&format!("runs/{id}/tools"), "the tools of a run").await
+    }
+
     /// Posts `body` to `path`, and reads the document that comes back.
     async fn posted<B: Serialize, T: DeserializeOwned>(
         &self,
@@ -156,6 +164,16 @@ impl Client {
         body: Option<&B>,
         expected: &str,
     ) -> Result<T, ClientError> {
+        let (url, response) = self.post_once(path, body).await?;
+        document(&url, response, expected).await
+    }
+
+    /// Posts `body` to `path`, once.
+    pub(super) async fn post_once<B: Serialize>(
+        &self,
+        path: &str,
+        body: Option<&B>,
+    ) -> Result<(Url, Response), ClientError> {
         let url = self.url(path);
         let body = body.map(serde_json::to_vec).transpose();
         let body = body.map_err(|error| ClientError::Protocol {
@@ -168,7 +186,7 @@ impl Client {
                 client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone())
             })
             .await?;
-        document(&url, response, expected).await
+        Ok((url, response))
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::tools::{ClientTool, RequestedTools};
 use crate::checks::no_nul;
 use crate::validation_error::ValidationError;
 
@@ -44,6 +45,19 @@ pub struct CreateRun {
     /// Whether the run gives way to people's requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub background: bool,
+    /// Names of tool sets of the server, whose tools the run may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<String>,
+    /// Name of a workspace of the server, whose files the run may read and write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<String>,
+    /// Tools that the client's own process offers: it reads the calls at
+    /// `GET /runs/{id}/tool-calls`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_tools: Vec<ClientTool>,
+    /// Seed of all sampling; at random if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -93,6 +107,10 @@ pub struct RunRequest {
     pub ask: AskPolicy,
     /// Priority class.
     pub class: RunClass,
+    /// Tools.
+    pub tools: RequestedTools,
+    /// Seed; `None` chooses one at random.
+    pub seed: Option<u64>,
 }
 
 /// How the tasks of a run are found.
@@ -133,6 +151,8 @@ impl CreateRun {
             brief: self.brief,
             ask: self.ask.unwrap_or_default(),
             class: if self.background { RunClass::Background } else { RunClass::Interactive },
+            tools: RequestedTools::checked(self.tools, self.workspace, self.client_tools)?,
+            seed: self.seed,
         })
     }
 

@@ -24,6 +24,9 @@ pub struct Opened {
     /// Name of its workspace in the server's configuration.
     #[serde(default)]
     pub workspace: Option<String>,
+    /// Names of its tools that a process of its client offers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub client_tools: Vec<String>,
     /// Whether it lives no longer than the request that it answers, so that nobody would read its
     /// answer after a restart.
     #[serde(default)]

@@ -20,12 +20,6 @@ const DEFAULT_RECIPE: &str = "split";
 pub struct NewRun {
     /// What the client asks for.
     pub request: RunRequest,
-    /// Names of tool sets in the server's configuration.
-    pub tools: Vec<String>,
-    /// Name of a workspace in the server's configuration.
-    pub workspace: Option<String>,
-    /// Seed; `None` chooses one at random.
-    pub seed: Option<u64>,
     /// The runs that it is started from.
     pub lineage: Lineage,
     /// Whether it lives no longer than the request that it answers.
@@ -37,15 +31,7 @@ pub struct NewRun {
 
 impl From<RunRequest> for NewRun {
     fn from(request: RunRequest) -> Self {
-        Self {
-            request,
-            tools: Vec::new(),
-            workspace: None,
-            seed: None,
-            lineage: Lineage::default(),
-            is_attached: false,
-            answer_tokens: None,
-        }
+        Self { request, lineage: Lineage::default(), is_attached: false, answer_tokens: None }
     }
 }
 
@@ -73,7 +59,7 @@ pub(crate) async fn specify(
     new: &NewRun,
     server: ServerPart,
 ) -> Result<Specified, RunsError> {
-    let RunRequest { goal, brief, approach, budget, ask, class } = &new.request;
+    let RunRequest { goal, brief, approach, budget, ask, class, .. } = &new.request;
     let names: Vec<String> = server.tools.iter().map(|tool| tool.name.clone()).collect();
     let agents = team.profiles(&names).await;
     let goal = team.counted(goal.clone()).await;

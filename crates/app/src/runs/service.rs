@@ -6,6 +6,7 @@
 //! Runs go on when the server starts again, unless a person stopped them, they lived no longer than
 //! a request, or they belong to a team of another stack; those wait to be resumed.
 
+mod client_calls;
 mod errors;
 mod recovery;
 mod stored;
@@ -17,7 +18,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use harmonic_api::runs::RunSummary;
+use harmonic_api::runs::{RequestedTools, RunSummary};
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
@@ -27,7 +28,9 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::client_calls::OpenedTools;
 use self::errors::{blocking, of_journal};
+use super::client_tools::ClientTools;
 use super::clock::{RunClock, unix_ms};
 use super::driver::{Command, Driver, DriverParts, Past, RunView};
 use super::energy::RunEnergy;
@@ -35,7 +38,7 @@ use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
 use super::new_run::{NewRun, ServerPart, Specified, refused, specify};
 use super::team::RunTeam;
-use super::tools::{RunTools, ToolSource};
+use super::tools::ToolSource;
 use super::updates::Updates;
 
 /// Commands that wait for a driver.
@@ -95,6 +98,8 @@ pub(super) struct OpenRun {
     /// Cancelled once nothing of it runs and its journal is closed.
     closed: CancellationToken,
     driver: OnceLock<AbortHandle>,
+    /// Tools that a process of its client offers.
+    client_tools: Option<Arc<ClientTools>>,
 }
 
 impl OpenRun {
@@ -112,7 +117,7 @@ struct Ready {
     past: Past,
     journal: Journal<Entry>,
     last_ms: u64,
-    tools: Arc<dyn RunTools>,
+    tools: OpenedTools,
     place: OwnedSemaphorePermit,
     first: Input,
 }
@@ -189,20 +194,18 @@ impl RunService {
     async fn create_journal(&self, owner: &RunOwner, new: NewRun) -> Result<Ready, RunsError> {
         let place = self.place()?;
         let shared = &self.shared;
-        let (sets, workspace) = (new.tools.clone(), new.workspace.clone());
-        let tools = shared.tools.open(sets, workspace).await;
-        let tools =
-            tools.map_err(|reason| RunsError::Invalid { field: "tools".to_owned(), reason })?;
+        let RequestedTools { sets, workspace, client } = new.request.tools.clone();
+        let tools = self.open_tools(sets.clone(), workspace.clone(), &client).await?;
         let started_ms = unix_ms();
         let server = ServerPart {
             id: self.next_id(started_ms)?,
             started_ms,
-            seed: match new.seed {
+            seed: match new.request.seed {
                 Some(seed) => seed,
                 None => u64::from_le_bytes(random()?),
             },
-            tools: tools.list(),
-            granted: shared.tools.granted(),
+            tools: tools.all.list(),
+            granted: tools.granted(&*shared.tools),
             has_meter: shared.energy.get().is_some(),
         };
         let Specified { spec, note } = specify(&shared.team, &new, server).await?;
@@ -211,8 +214,9 @@ impl RunService {
         let opened = Entry::Opened(Box::new(Opened {
             spec,
             stack: shared.team.stack.clone(),
-            tools: new.tools,
-            workspace: new.workspace,
+            tools: sets,
+            workspace,
+            client_tools: client.into_iter().map(|tool| tool.name).collect(),
             is_attached: new.is_attached,
             note: note.clone(),
         }));
@@ -242,6 +246,7 @@ impl RunService {
             updates: Arc::clone(&updates),
             closed: CancellationToken::new(),
             driver: OnceLock::new(),
+            client_tools: tools.client.clone(),
         });
         {
             let mut runs = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -256,7 +261,7 @@ impl RunService {
                 journal: JournalWriter::new(journal),
                 clock,
                 team: Arc::clone(&self.shared.team),
-                tools,
+                tools: tools.all,
                 energy: self.shared.energy.get().cloned(),
                 updates: Arc::clone(&updates),
                 commands: received,
@@ -273,6 +278,7 @@ impl RunService {
         });
         // Set once, here.
         let _ = open.driver.set(driving.abort_handle());
+        self.announce_absence(&open);
         Ok(())
     }
 

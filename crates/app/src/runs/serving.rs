@@ -15,7 +15,7 @@ use super::energy::{RunEnergy, idle_power};
 use super::service::{RunService, ServiceLimits};
 use super::team::{RunTeam, TeamMember};
 use super::team_engine::TeamEngine;
-use super::tools::NoTools;
+use super::tools::ToolSource;
 use crate::agent_info;
 use crate::error::{AppError, Result};
 use crate::inspect::ENGINE_DEVICE;
@@ -42,16 +42,20 @@ impl std::fmt::Debug for Engines {
 }
 
 impl ServedRuns {
-    /// The runs of `deployment`, with their journals in `folder`; `None` where no agent generates
+    /// The runs of `deployment`, with their journals in `folder` and `tools` to name; `None` where no agent generates
     /// text.
-    pub(crate) fn of(deployment: &Deployment, folder: &Path) -> Result<Option<Self>> {
+    pub(crate) fn of(
+        deployment: &Deployment,
+        folder: &Path,
+        tools: Arc<dyn ToolSource>,
+    ) -> Result<Option<Self>> {
         let plan = deployment.plan();
         let generates = |agent: &PlacedAgent<'_>| agent.engine_plan.local().pooling.is_none();
         let members = deployment.agents().filter(generates).map(member);
         let team = RunTeam::new(plan.stack.clone(), members.collect(), plan.max_in_flight);
         let Some(team) = team.map(Arc::new) else { return Ok(None) };
         let limits = ServiceLimits::default();
-        let service = RunService::open(folder, Arc::clone(&team), Arc::new(NoTools), limits)
+        let service = RunService::open(folder, Arc::clone(&team), tools, limits)
             .map_err(AppError::context("cannot open the journals of runs"))?;
         let recipes = Recipe::builtin().iter().map(|recipe| {
             let engine = TeamEngine::recipe(recipe.name(), service.clone(), Arc::clone(&team));

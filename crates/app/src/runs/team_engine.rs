@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{RequestedTools, RunApproach, RunMode, RunRequest};
 use harmonic_engine::{
     Admitted, AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
     EngineStatus, Generation, Health, Identity, ReslotError,
@@ -90,7 +90,6 @@ impl TeamEngine {
     async fn ask(self, request: Request) -> Result<Generation, Rejection> {
         let conversation = conversation::read(&request, self.context())?;
         let new = NewRun {
-            seed: request.seed,
             is_attached: true,
             answer_tokens: request.max_tokens.map(|tokens| tokens.0),
             ..NewRun::from(RunRequest {
@@ -104,6 +103,8 @@ impl TeamEngine {
                     RequestClass::Interactive => RunClass::Interactive,
                     RequestClass::Background => RunClass::Background,
                 },
+                tools: RequestedTools::default(),
+                seed: request.seed,
             })
         };
         // Before the first wait: who drops the future ends the run, however far it is.

@@ -24,6 +24,12 @@ pub trait RunTools: Send + Sync {
         bytes: u64,
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>>;
+
+    /// Whether the tool `name` runs in a process of the run's owner, and not on the server.
+    fn is_of_owner(&self, name: &str) -> bool {
+        let _ = name;
+        false
+    }
 }
 
 /// The tools and workspaces that a server's configuration has, by their names.

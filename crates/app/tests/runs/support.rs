@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{RequestedTools, RunApproach, RunMode, RunRequest};
 use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
 use harmonic_app::{
@@ -45,6 +45,7 @@ pub fn settings(home: &Path) -> Settings {
         variables: BTreeMap::new(),
         host: "a machine".to_owned(),
         form_trial: None,
+        tool_processes: None,
     }
 }
 
@@ -106,8 +107,10 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         budget: RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
         ask: AskPolicy::Never,
         class: RunClass::Interactive,
+        tools: RequestedTools::default(),
+        seed: Some(SEED),
     };
-    NewRun { seed: Some(SEED), ..NewRun::from(request) }
+    NewRun::from(request)
 }
 
 /// Bound of the runs' tokens.

@@ -5,7 +5,7 @@ use harmonic_api::ollama::{ChatBody, GenerateBody, PullBody, ShowBody};
 use harmonic_api::openai::ChatRequest;
 use harmonic_api::openai::completions::CompletionBody;
 use harmonic_api::openai::responses::ResponsesBody;
-use harmonic_api::runs::{CreateRun, DecideApproval};
+use harmonic_api::runs::{AnswerToolCall, CreateRun, DecideApproval};
 use harmonic_api::{EmbedBody, EmbeddingsBody, OlderEmbedBody, ndjson, sse};
 use schemars::{Schema, SchemaGenerator};
 
@@ -160,4 +160,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
     run("post", "/runs/{id}/replay", "Do a finished run again, without a model", Answer::Json),
     run("delete", "/runs/{id}", "End a run and remove all of it", Answer::Nothing),
     run("get", "/runs/{id}/artifacts/{task}", "The artifact of a task, whole", Answer::Text),
+    run("get", "/runs/{id}/tools", "The tools of a run", Answer::Json),
+    run(
+        "get",
+        "/runs/{id}/tool-calls",
+        "Calls of the tools that this client offers",
+        Answer::Events,
+    ),
+    Operation {
+        body: Some(SchemaGenerator::subschema_for::<AnswerToolCall>),
+        ..run("post", "/runs/{id}/tool-calls/{call}", "Say what a call has given", Answer::Nothing)
+    },
 ];

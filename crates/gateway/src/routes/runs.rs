@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 }
 
 /// Segments of a path.
-type Segments<T> = Result<Path<T>, PathRejection>;
+pub(super) type Segments<T> = Result<Path<T>, PathRejection>;
 
 async fn create(
     State(shared): State<Arc<Shared>>,
@@ -187,21 +187,21 @@ async fn artifact(
     Ok(([(CONTENT_TYPE, media_type), NO_SNIFF], text).into_response())
 }
 
-fn runs(shared: &Shared) -> Result<Arc<dyn Runs>, ApiError> {
+pub(super) fn runs(shared: &Shared) -> Result<Arc<dyn Runs>, ApiError> {
     shared.models().runs().cloned().ok_or(ApiError::RunsDisabled)
 }
 
-fn owner(caller: Option<&Caller>) -> RunOwner {
+pub(super) fn owner(caller: Option<&Caller>) -> RunOwner {
     RunOwner(caller.map(|caller| Arc::clone(&caller.name)))
 }
 
 /// The segments, or those of no run where they are not UTF-8.
-fn segment<T>(segments: Segments<T>) -> Result<T, RunsError> {
+pub(super) fn segment<T>(segments: Segments<T>) -> Result<T, RunsError> {
     segments.map(|Path(segments)| segments).map_err(|_| RunsError::unknown_run("�"))
 }
 
 /// The id in a path. What has another form reaches no storage.
-fn run_id(text: String) -> Result<RunId, RunsError> {
+pub(super) fn run_id(text: String) -> Result<RunId, RunsError> {
     RunId::parse(&text).ok_or_else(|| RunsError::unknown_run(shortened(text)))
 }
 

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
-use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
+use harmonic_api::runs::{
+    RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunTool, RunToolList, RunUpdate,
+    ToolCallEvent, ToolCallOrder, ToolCallOutcome, ToolOfferer,
+};
+use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
 use harmonic_types::{RunBudget, RunId, RunRecord, RunSpent, RunState, ToolEffects};
 
@@ -22,6 +25,7 @@ pub struct FakeRuns {
 struct Kept {
     record: RunRecord,
     approvals: Vec<Approval>,
+    outcomes: Vec<ToolCallOutcome>,
 }
 
 /// Id of the `n`-th run.
@@ -133,7 +137,7 @@ impl Runs for FakeRuns {
             tool(1, "workspace.write", ToolEffects::Writing),
             tool(2, "run", ToolEffects::Running),
         ];
-        let entry = Kept { record, approvals };
+        let entry = Kept { record, approvals, outcomes: Vec::new() };
         let created = summary(&entry);
         kept.insert((owner, id), entry);
         self.asked.lock().expect("no panic").push(request);
@@ -272,6 +276,65 @@ impl Runs for FakeRuns {
         ready(self.with(owner, &id, |_| match task {
             0 => Ok("<script>é</script>".to_owned()),
             other => Err(RunsError::unknown_artifact(other)),
+        }))
+    }
+
+    fn tools(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunToolList, RunsError>> {
+        ready(self.with(owner, &id, |_| {
+            let tool = RunTool {
+                name: "fs.read".to_owned(),
+                description: "Reads.".to_owned(),
+                effects: ToolEffects::ReadOnly,
+                offered_by: ToolOfferer::Client,
+            };
+            Ok(RunToolList::new(vec![tool], Some(false)))
+        }))
+    }
+
+    fn tool_calls(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        _: Option<String>,
+    ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
+        ready(self.with(owner, &id, |_| {
+            let call = ToolCallOrder {
+                call: "c1".to_owned(),
+                tool: "fs.read".to_owned(),
+                arguments: "{}".to_owned(),
+                time_ms: 60_000,
+                max_bytes: 65_536,
+            };
+            let events = [
+                ToolCallEvent::Tools { names: vec!["fs.read".to_owned()] },
+                ToolCallEvent::Call(call),
+                ToolCallEvent::Cancelled { call: "c1".to_owned() },
+            ];
+            Ok(stream::iter(events).boxed())
+        }))
+    }
+
+    fn answer_tool_call(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        call: String,
+        outcome: ToolCallOutcome,
+    ) -> BoxFuture<'static, Result<(), RunsError>> {
+        ready(self.with(owner, &id, |kept| {
+            if call != "c1" {
+                return Err(RunsError::unknown_tool_call(call));
+            }
+            if !kept.outcomes.is_empty() {
+                let message = "call c1 has its answer".to_owned();
+                return Err(RunsError::Conflict { message });
+            }
+            kept.outcomes.push(outcome);
+            Ok(())
         }))
     }
 }

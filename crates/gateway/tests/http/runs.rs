@@ -23,14 +23,14 @@ async fn server_with(runs: &Arc<FakeRuns>, access: Access) -> TestServer {
     TestServer::with_access(access, models, Config::default()).await
 }
 
-async fn server() -> (Arc<FakeRuns>, TestServer) {
+pub async fn server() -> (Arc<FakeRuns>, TestServer) {
     let runs = Arc::new(FakeRuns::default());
     let server = server_with(&runs, Access::default()).await;
     (runs, server)
 }
 
 /// Server where `ada` and `bob` have keys of their names, and `ada` may approve commands.
-async fn server_with_keys() -> (Arc<FakeRuns>, TestServer) {
+pub async fn server_with_keys() -> (Arc<FakeRuns>, TestServer) {
     let key = |name: &str| ApiKey {
         name: name.to_owned(),
         fingerprint: Fingerprint::of(name),
@@ -44,22 +44,27 @@ async fn server_with_keys() -> (Arc<FakeRuns>, TestServer) {
     (runs, server)
 }
 
-fn client(server: &TestServer, key: &str) -> Client {
+pub fn client(server: &TestServer, key: &str) -> Client {
     Client::new(&server.url).and_then(|client| client.with_key(key)).expect("a client")
 }
 
-fn goal(goal: &str) -> CreateRun {
+pub fn goal(goal: &str) -> CreateRun {
     CreateRun { goal: goal.to_owned(), ..CreateRun::default() }
 }
 
-async fn request(server: &TestServer, method: Method, path: &str, body: &str) -> reqwest::Response {
+pub async fn request(
+    server: &TestServer,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> reqwest::Response {
     let url = format!("{}{path}", server.url);
     let request = server.http.request(method, url).body(body.to_owned());
     within(request.send()).await.expect("an answer")
 }
 
 /// Status and code of an error in the envelope.
-async fn refused(response: reqwest::Response) -> (u16, String, String) {
+pub async fn refused(response: reqwest::Response) -> (u16, String, String) {
     let status = response.status().as_u16();
     let error: Value = within(response.json()).await.expect("JSON");
     let text = |field: &str| error["error"][field].as_str().unwrap_or_default().to_owned();
@@ -172,6 +177,9 @@ async fn the_runs_of_another_key_do_not_exist() {
         ("POST", "/stop", ""),
         ("POST", "/resume", ""),
         ("GET", "/artifacts/0", ""),
+        ("GET", "/tools", ""),
+        ("GET", "/tool-calls", ""),
+        ("POST", "/tool-calls/c1", r#"{"text": "mine"}"#),
         ("DELETE", "", ""),
     ] {
         let method: Method = method.parse().expect("a method");

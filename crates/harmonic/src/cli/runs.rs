@@ -10,6 +10,7 @@ use harmonic_orchestrator::AskPolicy;
 use harmonic_types::RunBudget;
 
 use super::running::ServerArgs;
+use super::tools::ToolOfferArgs;
 
 /// Arguments of `run`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -44,11 +45,23 @@ pub struct Run {
     /// Ask before doing a plan, calling tools that write or run, or raising the budget
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     pub ask: AskArg,
+    /// Tools that this process offers
+    #[command(flatten)]
+    pub offer: ToolOfferArgs,
+    /// Let the run call the tools of this tool set of the server (`harmonic up --tools`); repeatable
+    #[arg(long, value_name = "NAME")]
+    pub tool_set: Vec<String>,
+    /// Let the run read and write this workspace of the server (`harmonic up --workspace`)
+    #[arg(long, value_name = "NAME")]
+    pub server_workspace: Option<String>,
+    /// Sample with this seed [default: at random]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Give way to the requests of people
     #[arg(long)]
     pub background: bool,
     /// Print the id of the run and return, while it goes on
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["tools", "workspace"])]
     pub detach: bool,
     /// Print the record of the run as JSON, instead of the answer
     #[arg(long)]
@@ -81,6 +94,9 @@ impl Run {
             budget: self.budget,
             ask: self.ask.into(),
             background: self.background,
+            tool_sets: self.tool_set.clone(),
+            workspace: self.server_workspace.clone(),
+            seed: self.seed,
         }
     }
 }
@@ -205,8 +221,11 @@ pub enum RunsCommand {
     Resume {
         /// Id of the run, or its beginning
         id: String,
+        /// Tools that this process offers
+        #[command(flatten)]
+        offer: ToolOfferArgs,
         /// Return at once
-        #[arg(long)]
+        #[arg(long, conflicts_with_all = ["tools", "workspace"])]
         detach: bool,
     },
     /// End runs and remove all that is stored of them

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use harmonic_api::Client;
-use harmonic_api::runs::CreateRun;
+use harmonic_api::runs::{ClientTool, CreateRun};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::{ChosenServer, serving};
+use harmonic_app::tool_offer::ToolOffer;
 use harmonic_app::{Settings, TeamRequest, run_request};
 use harmonic_follow::{Ending, FollowError, Form, follow};
 use harmonic_process::Stop;
@@ -25,16 +26,23 @@ pub async fn run(
     printer: &Printer,
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
-    let wanted = args.options().request(&task(args)?)?;
+    let mut wanted = args.options().request(&task(args)?)?;
+    let offer = stop.or(ToolOffer::open(&args.offer.request(), settings)).await??;
+    if let Some(offer) = &offer {
+        wanted.client_tools = offer.specs().into_iter().map(ClientTool::from).collect();
+        for left_out in offer.left_out() {
+            printer.message(&left_out);
+        }
+    }
     let progress = Progress::on(printer);
     let Some(stack) = &args.stack else {
         let server = args.server.choice().client(settings, &progress)?;
         drop(progress);
-        return start(args, &wanted, &server, printer, stop).await;
+        return start(args, &wanted, offer, &server, printer, stop).await;
     };
     if let Some(server) = serving(stack, settings, &progress)? {
         drop(progress);
-        return start(args, &wanted, &server, printer, stop).await;
+        return start(args, &wanted, offer, &server, printer, stop).await;
     }
     let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
     let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
@@ -44,15 +52,16 @@ pub async fn run(
     drop(progress);
     let option = String::new();
     let server = ChosenServer { client: Client::new(&team.url())?, option };
-    let ended = start(args, &wanted, &server, printer, stop).await;
+    let ended = start(args, &wanted, offer, &server, printer, stop).await;
     team.drain(Duration::ZERO).await?;
     ended
 }
 
-/// Starts the run and follows it.
+/// Starts the run, offers it the tools of this process, and follows it.
 async fn start(
     args: &Run,
     wanted: &CreateRun,
+    offer: Option<ToolOffer>,
     server: &ChosenServer,
     printer: &Printer,
     stop: &Stop,
@@ -73,13 +82,19 @@ async fn start(
     }
     printer.message(&format!("run {id}"));
     let form = if args.json { Form::Record } else { Form::Text };
-    match follow(&server.client, &id, printer, form, &command, stop).await.map_err(failed)? {
+    let offering = offer.map(|offer| offer.begin(server.client.clone(), id.clone()));
+    let ending = follow(&server.client, &id, printer, form, &command, stop).await;
+    if matches!(ending, Ok(Ending::Interrupted)) {
+        printer.message("stopping the run; Ctrl-C again exits at once");
+        server.client.stop_run(&id).await?;
+    }
+    // Its last calls were answered, or cancelled by the stop.
+    if let Some(offering) = offering {
+        offering.end().await;
+    }
+    match ending.map_err(failed)? {
         Ending::Run(record) => ended(&record, args.json, &command, printer),
-        Ending::Interrupted => {
-            printer.message("stopping the run; Ctrl-C again exits at once");
-            server.client.stop_run(&id).await?;
-            Err(stopped(args, &id, &command).into())
-        }
+        Ending::Interrupted => Err(stopped(args, &id, &command).into()),
     }
 }
 

@@ -4,7 +4,8 @@ use harmonic_api::runs::Verdict;
 use harmonic_app::Settings;
 use harmonic_app::run_choice::choose;
 use harmonic_app::server_choice::ChosenServer;
-use harmonic_follow::{Ending, FollowError, Form, follow, verbs};
+use harmonic_app::tool_offer::ToolOffer;
+use harmonic_follow::{Ending, FollowError, Form, follow, resume, tell_absence, verbs};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 use harmonic_report::run as documents;
@@ -25,16 +26,23 @@ pub async fn run(
         RunsCommand::Watch { id, json } => {
             let id = stop.or(choose(id, &server.client)).await??;
             let form = if *json { Form::Events } else { Form::Text };
+            stop.or(tell_absence(&id, &server, printer)).await?.map_err(failed)?;
             watch(&id, form, &server, printer, stop).await
         }
-        RunsCommand::Resume { id, detach } => {
+        RunsCommand::Resume { id, offer, detach } => {
             let id = stop.or(choose(id, &server.client)).await??;
-            stop.or(server.client.resume_run(&id)).await??;
+            let offer = stop.or(ToolOffer::open(&offer.request(), settings)).await??;
+            let resuming = resume(&id, offer, &server, printer);
+            let offering = stop.or(resuming).await?.map_err(failed)?;
             if *detach {
                 printer.data(&id.0)?;
                 return Ok(Exit::Ok);
             }
-            watch(&id, Form::Text, &server, printer, stop).await
+            let watched = watch(&id, Form::Text, &server, printer, stop).await;
+            if let Some(offering) = offering {
+                offering.end().await;
+            }
+            watched
         }
         other => stop.or(act(other, &server, printer)).await?.map_err(failed),
     }

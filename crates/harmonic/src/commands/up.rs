@@ -8,6 +8,7 @@ use harmonic_app::background::{self, Program};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::port_option;
+use harmonic_app::tool_sets::ToolSets;
 use harmonic_app::{Instance, Settings, instances, plan};
 use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
@@ -37,7 +38,8 @@ pub async fn run(
     if args.log_to.is_some() {
         background::detach().context("--log-to is reserved for `up --detach`")?;
     }
-    let listen = ListenConfig::new(&args.listen.request(port), settings)?;
+    let tools = ToolSets::read(&args.tools.request(), settings)?;
+    let listen = ListenConfig::new(&args.listen.request(port), settings)?.with_tools(tools);
     let needs_key = listen.needs_key();
     let (plan, is_replaced) = match &args.plan {
         Some(path) => (plan::read(path)?, false),

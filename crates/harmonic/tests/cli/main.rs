@@ -30,6 +30,8 @@ mod runs;
 mod scripted_runs;
 mod serving;
 mod team_logs;
+#[cfg(target_os = "linux")]
+mod tools;
 mod trades;
 mod watching;
 mod width;

@@ -122,6 +122,24 @@ async fn a_team_on_the_real_engine() {
     let week: serde_json::Value = serde_json::from_str(&formed.text).unwrap();
     assert!(week["days"].is_array(), "{week}");
 
+    // A tool of a run, under the name that models see, is called by that name.
+    let path = serde_json::json!({"type": "object", "properties": {"path": {"type": "string",
+        "maxLength": 20}}, "required": ["path"], "additionalProperties": false});
+    let body = serde_json::json!({
+        "model": "coder", "max_tokens": 100, "temperature": 0.0,
+        "messages": [{"role": "user", "content": "Read the file notes.txt."}],
+        "tools": [{"type": "function", "function": {"name": "workspace_read", "parameters": path}}],
+        "tool_choice": {"type": "function", "function": {"name": "workspace_read"}},
+    });
+    let url = format!("{}/v1/chat/completions", server.url);
+    let answer = reqwest::Client::new().post(url).body(body.to_string()).send().await.unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
+    assert_eq!(call["name"], "workspace_read", "{answer}");
+    let arguments: serde_json::Value =
+        serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+    assert!(arguments["path"].is_string(), "{answer}");
+
     // Seven concurrent requests.
     let all = AGENTS.map(|agent| hear(&client, ask(agent, "What do you do?", 16)));
     for (agent, heard) in AGENTS.iter().zip(join_all(all).await) {

@@ -4,9 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{
+    RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate,
+    ToolCallOutcome,
+};
 use harmonic_gateway::{
-    Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, bind, serve,
+    Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCalls,
+    bind, serve,
 };
 use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
@@ -347,5 +351,28 @@ impl Runs for ScriptedRuns {
         _: u32,
     ) -> BoxFuture<'static, Result<String, RunsError>> {
         self.known(&id, |_| "text".to_owned())
+    }
+
+    fn tools(&self, _: RunOwner, id: RunId) -> BoxFuture<'static, Result<RunToolList, RunsError>> {
+        self.known(&id, |_| RunToolList::new(Vec::new(), None))
+    }
+
+    fn tool_calls(
+        &self,
+        _: RunOwner,
+        id: RunId,
+        _: Option<String>,
+    ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
+        self.known(&id, |_| stream::empty().boxed())
+    }
+
+    fn answer_tool_call(
+        &self,
+        _: RunOwner,
+        id: RunId,
+        _: String,
+        _: ToolCallOutcome,
+    ) -> BoxFuture<'static, Result<(), RunsError>> {
+        self.known(&id, |_| ())
     }
 }

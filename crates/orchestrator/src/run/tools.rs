@@ -13,6 +13,7 @@ use crate::approval::ApprovalSubject;
 use crate::call::{CallAnswer, CallId, TaskId};
 use crate::prompt;
 use crate::tool_call::{ARTIFACT_READ, ToolCallResult, ToolFailure, artifact_read};
+use crate::tool_names::ToolNames;
 
 /// Tools that one agent is shown.
 const SHOWN_TOOLS: usize = 16;
@@ -31,12 +32,20 @@ impl Run {
         let named = self.spec.tools.iter().filter(|tool| profile.tools.contains(&tool.name));
         let own = artifact_read();
         let reads = (task.has_shortened && !profile.tools.is_empty()).then_some(&own);
+        let names = self.tool_names();
         let shown = named.take(SHOWN_TOOLS).chain(reads).map(|tool| Tool {
-            name: tool.name.clone(),
+            name: names.shown(&tool.name),
             description: Some(tool.description.clone()),
             parameters: tool.input_schema.to_string(),
         });
-        shown.chain(self.split_tool(id)).collect()
+        let split = self.split_tool(id);
+        shown.chain(split.map(|tool| Tool { name: names.shown(&tool.name), ..tool })).collect()
+    }
+
+    /// The names of its tools, as models see them.
+    fn tool_names(&self) -> ToolNames<'_> {
+        let tools = self.spec.tools.iter().map(|tool| tool.name.as_str());
+        ToolNames::of([ARTIFACT_READ, SPLIT].into_iter().chain(tools))
     }
 
     /// Begins a task that is a call of a tool.
@@ -90,6 +99,13 @@ impl Run {
         let mut calls = answer.tool_calls;
         let excess = calls.len().saturating_sub(most);
         calls.truncate(most);
+        let said = calls.clone();
+        {
+            let names = self.tool_names();
+            for call in &mut calls {
+                call.name = names.own(&call.name);
+            }
+        }
         let task = self.task_mut(id);
         if !answer.text.trim().is_empty() {
             task.words.push(answer.text.trim().to_owned());
@@ -100,7 +116,7 @@ impl Run {
         step.prompt_tokens = usage.prompt_tokens.max(step.prompt_tokens);
         step.prompt_tokens = step.prompt_tokens.saturating_add(usage.completion_tokens);
         let mut message = Message::new(Role::Assistant, answer.text.as_str());
-        message.tool_calls.clone_from(&calls);
+        message.tool_calls = said;
         step.messages.push(message);
         let offered: Vec<String> = step.tools.iter().map(|tool| tool.name.clone()).collect();
         task.tool_steps.clear();
@@ -118,7 +134,7 @@ impl Run {
             if times == SAME_CALLS {
                 let result = result.unwrap_or_else(|| "It is due with this one.".to_owned());
                 self.add_answered(id, call, prompt::refused_repeat(&result), false);
-            } else if !offered.contains(&call.name) {
+            } else if !offered.contains(&self.tool_names().shown(&call.name)) {
                 let known = offered.join(", ");
                 let unknown = format!("unknown tool `{}`: expected one of {known}", call.name);
                 self.add_answered(id, call, unknown, true);

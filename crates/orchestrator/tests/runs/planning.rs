@@ -165,7 +165,7 @@ fn split(driver: &mut Driver, tasks: &str) {
 #[test]
 fn a_director_divides_its_task_once_and_takes_the_result_of_its_branch() {
     let mut driver = directed();
-    assert!(driver.call("lead").tools.iter().any(|tool| tool.name == "team.split"));
+    assert!(driver.call("lead").tools.iter().any(|tool| tool.name == "team_split"));
     split(
         &mut driver,
         r#"[{"title":"x","kind":"ask","agent":"coder","instruction":"Do x.","after":[]},

@@ -46,6 +46,22 @@ fn an_agent_reads_what_its_tools_return_in_the_next_turn() {
 }
 
 #[test]
+fn a_model_sees_a_name_without_dots_and_its_call_reaches_the_tool() {
+    let tools = ["web.read", "web_read"].map(|name| tool(name, ToolEffects::ReadOnly));
+    let mut driver = Driver::started(with_tools(tools.into()));
+    let shown = driver.call("a").tools;
+    let names: Vec<&str> = shown.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["web_read", "web_read_2"]);
+    calling(&mut driver, "web_read_2", r#"{"title":"x"}"#);
+    assert_eq!(driver.tools.values().next().unwrap().tool, "web_read");
+    returns(&mut driver, "second");
+    let turn = driver.call("a");
+    assert_eq!(turn.messages[2].tool_calls[0].name, "web_read_2", "as the model said it");
+    calling(&mut driver, "web_read", r#"{"title":"x"}"#);
+    assert_eq!(driver.tools.values().next().unwrap().tool, "web.read");
+}
+
+#[test]
 fn the_same_call_is_answered_from_the_first_and_the_third_ends_the_task() {
     let mut driver = Driver::started(with_tools(vec![tool("web.read", ToolEffects::ReadOnly)]));
     calling(&mut driver, "web.read", r#"{"title":"x","n":1}"#);
@@ -66,7 +82,7 @@ fn unknown_tools_and_failures_are_told_to_the_agent() {
     let mut driver = Driver::started(with_tools(vec![tool("web.read", ToolEffects::ReadOnly)]));
     calling(&mut driver, "web.write", "{}");
     let told = Driver::prompt(&driver.call("a"));
-    assert_eq!(told, "Error: unknown tool `web.write`: expected one of web.read");
+    assert_eq!(told, "Error: unknown tool `web.write`: expected one of web_read");
     calling(&mut driver, "web.read", "{");
     let call = *driver.tools.keys().next().unwrap();
     let message = "invalid arguments".to_owned();

@@ -7,6 +7,7 @@ use harmonic_types::{RunRecord, ToolEffects};
 use tokio::sync::oneshot;
 
 use super::Driver;
+use crate::runs::tools::RunTools;
 
 /// A run at one moment.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ impl Driver {
             };
         };
         let is_refused = decision == Decision::Approved && !may_approve_commands;
-        if is_refused && runs_command(&open.subject) {
+        if is_refused && runs_command(&open.subject, &*self.parts.tools) {
             return Err(RunsError::NotAllowed {
                 message: format!(
                     "approval {} lets the run execute a command on the server's machine, which this \
@@ -104,11 +105,13 @@ impl Driver {
     }
 }
 
-/// Whether a yes executes a command.
-fn runs_command(subject: &ApprovalSubject) -> bool {
+/// Whether a yes executes a command on the server's machine. What the owner's own process offers
+/// runs with the owner, who is free to run it without us.
+fn runs_command(subject: &ApprovalSubject, tools: &dyn RunTools) -> bool {
     match subject {
-        ApprovalSubject::Tool { effects, .. } | ApprovalSubject::Repeat { effects, .. } => {
-            *effects == ToolEffects::Running
+        ApprovalSubject::Tool { tool, effects, .. }
+        | ApprovalSubject::Repeat { tool, effects, .. } => {
+            *effects == ToolEffects::Running && !tools.is_of_owner(tool)
         }
         ApprovalSubject::Plan { .. } | ApprovalSubject::Budget { .. } => false,
     }

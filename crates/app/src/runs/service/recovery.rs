@@ -109,8 +109,9 @@ impl RunService {
             });
         }
         let (sets, workspace) = (stored.opened.tools.clone(), stored.opened.workspace.clone());
-        let tools = self.shared.tools.open(sets, workspace).await.map_err(|reason| {
-            RunsError::Conflict { message: format!("run `{id}` cannot be resumed: {reason}") }
+        let tools = self.open_tools(sets, workspace, &stored.client_tools()).await;
+        let tools = tools.map_err(|reason| RunsError::Conflict {
+            message: format!("run `{id}` cannot be resumed: {reason}"),
         })?;
         let first = if stored.inputs == 0 { Input::Started } else { Input::Resumed };
         let StoredRun { owner, run, past, last_ms, .. } = stored;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_api::runs::{RunReplay, RunRequest, RunSummary};
-use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError};
+use harmonic_api::runs::{RunReplay, RunRequest, RunSummary, RunToolList, ToolCallOutcome};
+use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{RunId, RunRecord};
 use tokio::sync::oneshot;
@@ -167,9 +167,39 @@ impl Runs for RunService {
         }
         .boxed()
     }
+
+    fn tools(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+    ) -> BoxFuture<'static, Result<RunToolList, RunsError>> {
+        let service = self.clone();
+        async move { service.run_tools(&owner, &id).await }.boxed()
+    }
+
+    fn tool_calls(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        process: Option<String>,
+    ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
+        let service = self.clone();
+        async move { service.client_calls(&owner, &id, process).await }.boxed()
+    }
+
+    fn answer_tool_call(
+        &self,
+        owner: RunOwner,
+        id: RunId,
+        call: String,
+        outcome: ToolCallOutcome,
+    ) -> BoxFuture<'static, Result<(), RunsError>> {
+        let service = self.clone();
+        async move { service.client_answer(&owner, &id, &call, outcome).await }.boxed()
+    }
 }
 
-fn not_driven(id: &RunId) -> RunsError {
+pub(super) fn not_driven(id: &RunId) -> RunsError {
     RunsError::Conflict {
         message: format!("run `{id}` does not run: resume it, then answer what it asks"),
     }
