@@ -14,7 +14,7 @@ mod event;
 mod replay;
 mod summary;
 
-pub use create::{BudgetBody, CreateRun, RunApproach, RunMode, RunRequest};
+pub use create::{AnswerLength, BudgetBody, CreateRun, RunApproach, RunMode, RunRequest};
 pub use decision::{DecideApproval, Verdict};
 pub use event::{LostUpdates, RunChange, RunSnapshot, RunUpdate};
 pub use replay::RunReplay;

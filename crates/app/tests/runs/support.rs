@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{AnswerLength, RunApproach, RunMode, RunRequest};
 use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
 use harmonic_app::{
@@ -106,6 +106,7 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         budget: RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
         ask: AskPolicy::Never,
         class: RunClass::Interactive,
+        length: AnswerLength::Free,
     };
     NewRun { seed: Some(SEED), ..NewRun::from(request) }
 }
