@@ -208,11 +208,7 @@ pub(crate) fn runs() -> BenchRun {
         };
         (level.itl_ms, level.tpot_ms) = (None, None);
         (level.ttft_ms, level.e2e_ms) = (times(60.0 * n), times(makespan * 0.7));
-        let per_hour = Interval {
-            mean,
-            ci95_low: Some(mean * 0.97),
-            ci95_high: Some(mean * 1.03),
-        };
+        let per_hour = Interval { mean, ci95_low: Some(mean * 0.97), ci95_high: Some(mean * 1.03) };
         let watts = level.power.unwrap().watts.0;
         let joules = |watts: f64| Joules(watts * 3_600.0 / mean);
         level.runs = Some(RunFigures {

@@ -54,9 +54,10 @@ fn start() -> anyhow::Result<bool> {
         println!("| {TASKS} tasks | run, ms | bare requests, ms | a task costs, ms | wanted |");
         println!("|---|--:|--:|--:|--:|");
         let mut holds = true;
-        for (name, graph, at_once) in
-            [("one after the other", chain(TASKS), false), ("32 at once, and a join", fan(TASKS), true)]
-        {
+        for (name, graph, at_once) in [
+            ("one after the other", chain(TASKS), false),
+            ("32 at once, and a join", fan(TASKS), true),
+        ] {
             let Costs { run, bare } = measure(&team, &graph, at_once).await?;
             let each = (run - bare) / f64::from(TASKS);
             holds &= each <= MOST_MS;

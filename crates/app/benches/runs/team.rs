@@ -20,8 +20,8 @@ use harmonic_models::catalog;
 use harmonic_orchestrator::{AskPolicy, RunClass};
 use harmonic_perfmodel::MachineModel;
 use harmonic_types::{
-    Bytes, BytesPerSecond, EngineKind, EnginePlan, FlopsPerSecond, KvType, Plan, Request, RunBudget,
-    TaskGraph,
+    Bytes, BytesPerSecond, EngineKind, EnginePlan, FlopsPerSecond, KvType, Plan, Request,
+    RunBudget, TaskGraph,
 };
 
 use crate::recording_engine::{RecordingEngine, Requests};
@@ -94,8 +94,7 @@ struct TimelessFactory {
 
 impl EngineFactory for TimelessFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let config =
-            LocalConfig { events: self.events.clone(), ..LocalConfig::of(plan, engine) };
+        let config = LocalConfig { events: self.events.clone(), ..LocalConfig::of(plan, engine) };
         let unknown = || EngineError::Setup {
             id: engine.id.clone(),
             reason: format!("{} is not in the catalog", engine.model),

@@ -90,8 +90,7 @@ impl Session {
         settings: &Settings,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let is_simulation =
-            plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim);
+        let is_simulation = plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim);
         let hardware = if is_simulation {
             inspect::machine(engines::simulated_profile(&plan).name)?
         } else {

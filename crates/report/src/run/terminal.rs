@@ -40,7 +40,7 @@ pub fn render(record: &RunRecord, width: Width) -> String {
     let longest = |all: &[String]| all.iter().map(|text| columns(text)).max().unwrap_or(0);
     let end_width = longest(&ends);
     let room = width.saturating_sub(end_width + LEAST_BAR + 2 * GAP);
-    let name_width = longest(&names).min(room);
+    let name_width = longest(&names).min(room).max(1);
     let bar_width = width.saturating_sub(name_width + end_width + 2 * GAP);
     let ticks = ticks(wall_ms(record) as f64 / 1e3, 4);
     let axis = Axis { seconds: ticks.last().copied().unwrap_or(1.0), columns: bar_width };
@@ -50,9 +50,10 @@ pub fn render(record: &RunRecord, width: Width) -> String {
         format!("{text}{}", " ".repeat(width.saturating_sub(columns(&text))))
     };
     let gap = " ".repeat(GAP);
-    let lines = shown.iter().zip(names.iter().zip(&ends)).map(|(view, (name, end))| {
+    let bars: Vec<String> = shown.iter().map(|view| axis.bar(&view.record.spans)).collect();
+    let lines = bars.iter().zip(names.iter().zip(&ends)).map(|(bar, (name, end))| {
         let (name, end) = (padded(name, name_width), format!("{end:>end_width$}"));
-        format!("{name}{gap}{}{gap}{end}", axis.bar(&view.record.spans))
+        format!("{name}{gap}{bar}{gap}{end}")
     });
     let mut lines: Vec<String> = lines.collect();
     let left = " ".repeat(name_width + GAP);
@@ -60,7 +61,7 @@ pub fn render(record: &RunRecord, width: Width) -> String {
     if drawn.len() > shown.len() {
         lines.push(format!("{} more tasks", drawn.len() - shown.len()));
     }
-    lines.extend(legend(shown, width));
+    lines.extend(legend(&bars, width));
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n")
 }
@@ -167,13 +168,11 @@ const fn weight(kind: SpanKind) -> u8 {
     }
 }
 
-/// The kinds that occur, with their characters, in lines of `width` columns.
-fn legend(views: &[&TaskView<'_>], width: usize) -> Vec<String> {
-    let occurs = |kind: &SpanKind| {
-        views.iter().flat_map(|view| &view.record.spans).any(|span| span.kind == *kind)
-    };
+/// The kinds that are seen in `bars`, with their characters, in lines of `width` columns.
+fn legend(bars: &[String], width: usize) -> Vec<String> {
+    let is_seen = |kind: &SpanKind| bars.iter().any(|bar| bar.contains(character(*kind)));
     let mut lines: Vec<String> = Vec::new();
-    for kind in SPAN_KINDS.into_iter().filter(occurs) {
+    for kind in SPAN_KINDS.into_iter().filter(is_seen) {
         let entry = format!("{} {}", character(kind), span_words(kind));
         match lines.last_mut() {
             Some(line) if columns(line) + 3 + columns(&entry) <= width => {
@@ -195,7 +194,13 @@ mod tests {
 
     #[test]
     fn a_small_run_is_a_line_a_task() {
-        insta::assert_snapshot!(render(&small(), Width::UNLIMITED), @"");
+        insta::assert_snapshot!(render(&small(), Width::UNLIMITED), @r"
+        ✓ 1 Arguments for, research_director  ▒█████████████              slot 0  1.52 s
+        ✓ 2 Arguments against, analyst        ▒████████████               slot 1  1.42 s
+        ✓ 3 Judgement, executive                           █████████      slot 0  2.49 s
+                                              ╵0 s    ╵1 s     ╵2 s
+        ▒ prefill   █ decode
+        ");
     }
 
     #[test]

@@ -64,9 +64,24 @@ mod tests {
     #[test]
     fn runs_as_a_table_that_keeps_what_was_asked_for_at_80_columns() {
         let series = &sample::runs().series[0];
-        insta::assert_snapshot!(runs(series, Width::UNLIMITED), @"");
+        insta::assert_snapshot!(runs(series, Width::UNLIMITED), @r"
+         runs  per hour  ± 95%  tok/s  makespan     p90  first text  J/run  net J  real-time  failed
+        ─────────────────────────────────────────────────────────────────────────────────────────────
+           1x       794     24    141    3.17 s  3.49 s     60.0 ms    820    548  yes             0
+           8x      2244     67    399    8.98 s  9.88 s      480 ms    302    205  yes             0
+          16x      2984     90    530    13.5 s  14.9 s      960 ms    237    164  no              0
+          32x      3272     98    582    24.6 s  27.1 s      1.92 s    233    167  no              0
+        ");
         let narrow = runs(series, Width::of_terminal(80));
         assert!(narrow.lines().all(|line| line.chars().count() <= 80), "{narrow}");
-        insta::assert_snapshot!(narrow, @"");
+        insta::assert_snapshot!(narrow, @r"
+         runs  per hour  tok/s  makespan     p90  first text  J/run  real-time  failed
+        ───────────────────────────────────────────────────────────────────────────────
+           1x       794    141    3.17 s  3.49 s     60.0 ms    820  yes             0
+           8x      2244    399    8.98 s  9.88 s      480 ms    302  yes             0
+          16x      2984    530    13.5 s  14.9 s      960 ms    237  no              0
+          32x      3272    582    24.6 s  27.1 s      1.92 s    233  no              0
+         not shown at this width: net J, ± 95%
+        ");
     }
 }
