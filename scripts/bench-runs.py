@@ -5,8 +5,9 @@ usage: bench-runs.py HARMONIC [--rounds N] [--tokens N] [--only real|simulated]
 
 A run of the recipe `split` over eight listed parts: eight tasks at once, then a join, all answers of
 the same length (`ignore_eos`). Each round does, in this order: the run; eight requests at once; the
-eight parts one after the other, each as a run of one task; a request alone. The requests have prompts
-of the same form, to the agents that the recipe chose. Figures are medians over the rounds.
+eight parts one after the other, each as a run of one task; a request alone. The requests go to the
+agents that the recipe chose, and their prompts have as many tokens that no cache has as those of the
+run's parts. Figures are medians over the rounds.
 
 The bound of the eight is max(the longest alone, their tokens / throughput of eight at once), and the
 join, which nothing runs beside, comes on top of it with the time that it had in the engine.
@@ -58,7 +59,10 @@ def run(url, body):
     return record, took
 
 
-def ask(url, agent, text, tokens):
+def ask(url, agent, words, tokens):
+    """Asks with a prompt of so many words, and returns the tokens of it that were computed."""
+    # The first word is new, so that no cache has what follows.
+    text = " ".join([f"{time.time_ns():x}", *(VOCABULARY[n % len(VOCABULARY)] for n in range(words))])
     body = {
         "model": agent, "messages": [{"role": "user", "content": text}],
         "max_tokens": tokens, "ignore_eos": True,
@@ -67,6 +71,17 @@ def ask(url, agent, text, tokens):
         usage = json.load(answer)["usage"]
     if usage["completion_tokens"] != tokens:
         raise SystemExit(f"{agent} gave {usage['completion_tokens']} tokens instead of {tokens}")
+    return usage["prompt_tokens"] - usage["prompt_tokens_details"]["cached_tokens"]
+
+
+def words_of(url, agent, wanted):
+    """Words of a prompt to this agent of which so many tokens are computed."""
+    ask(url, agent, 8, 1)  # its system prompt is in the cache from then on
+    short, long = (ask(url, agent, words, 1) for words in (8, 72))
+    return max(1, round(8 + (wanted - short) * 64 / (long - short)))
+
+
+VOCABULARY = "river stone garden window bread letter morning paper silver bridge light winter".split()
 
 
 def goal(nonce):
@@ -100,22 +115,24 @@ def rounds(url, count, tokens):
         parts, join = tasks[:-1], span(tasks[-1])
         agents = [task["agent"] for task in parts]
 
-        prompts = [f"{goal(nonce + 1)}\n\nDo part {n + 1} of 8." for n in range(len(PARTS))]
+        spent = [task["spent"] for task in parts]
+        computed = sum(s["prompt_tokens"] - s["cached_tokens"] for s in spent) / len(parts)
+        words = {agent: words_of(url, agent, computed) for agent in set(agents)}
         began = time.monotonic()
         with concurrent.futures.ThreadPoolExecutor(len(PARTS)) as pool:
-            list(pool.map(lambda one: ask(url, *one, tokens), zip(agents, prompts)))
+            sent = list(pool.map(lambda agent: ask(url, agent, words[agent], tokens), agents))
         eight = time.monotonic() - began
 
         began = time.monotonic()
         for task in record["graph"]["tasks"][:-1]:
             plan = {"schema": record["graph"]["schema"], "tasks": [task]}
-            run(url, {"goal": goal(nonce + 2), "plan": plan, "task_tokens": tokens, "ignore_eos": True})
+            run(url, {"goal": goal(nonce + 1), "plan": plan, "task_tokens": tokens, "ignore_eos": True})
         sequential = time.monotonic() - began
 
         alone = {}
         for agent in set(agents):
             began = time.monotonic()
-            ask(url, agent, f"{goal(nonce + 3)}\n\nDo part 1 of 8.", tokens)
+            ask(url, agent, words[agent], tokens)
             alone[agent] = time.monotonic() - began
         longest, each = max(alone.values()), statistics.mean(alone[agent] for agent in agents)
         if number == 0:
@@ -126,7 +143,8 @@ def rounds(url, count, tokens):
         ):
             found[name].append(seconds)
         print(f"round {number} of {count}: run {took:.2f} s, eight requests {eight:.2f} s, one after "
-              f"the other {sequential:.2f} s, one alone {each:.2f} s", file=sys.stderr)
+              f"the other {sequential:.2f} s, one alone {each:.2f} s; computed of a prompt {computed:.0f} tokens, and "
+              f"{statistics.mean(sent):.0f} of a request's", file=sys.stderr)
     return {name: statistics.median(all_) for name, all_ in found.items()}
 
 
