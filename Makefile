@@ -9,7 +9,7 @@ WITH := $(if $(FEATURES),--features $(FEATURES))
 STAGE := sh scripts/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-embeddings bench-gateway bench-hostile-http \
+.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-embeddings bench-gateway bench-runs bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
@@ -70,6 +70,11 @@ bench-embeddings: build ## measure embeddings alone and beside eight generating 
 
 bench-gateway: ## measure what the gateway costs (ARGS="saturation --seconds 10")
 	$(CARGO) bench --locked --package harmonic-gateway --bench load -- $(ARGS)
+
+bench-runs: build ## hold what runs gain and cost against plain requests (ARGS="--only real --rounds 3")
+	$(TARGET)/release/harmonic models pull smollm2:135m
+	$(CARGO) bench --locked --package harmonic-app --bench runs $(WITH)
+	python3 scripts/bench-runs.py $(TARGET)/release/harmonic $(ARGS)
 
 bench-hostile-http: build ## hold what the worst bodies of eight clients cost the others
 	$(TARGET)/release/harmonic models pull smollm2:135m

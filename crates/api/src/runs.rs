@@ -17,7 +17,7 @@ mod summary;
 mod tool_calls;
 mod tools;
 
-pub use create::{BudgetBody, CreateRun, RunApproach, RunMode, RunRequest};
+pub use create::{AnswerLength, BudgetBody, CreateRun, RunApproach, RunMode, RunRequest};
 pub use decision::{DecideApproval, Verdict};
 pub use event::{LostUpdates, RunChange, RunSnapshot, RunUpdate};
 pub use replay::RunReplay;

@@ -9,6 +9,7 @@ use harmonic_engine::constraint::FormTrial;
 use harmonic_engine::sim::{self, CostModel};
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_events::EventStream;
+use harmonic_hardware::profile::{DGX_SPARK, Profile, RYZEN_AI_MAX_395};
 use harmonic_launcher::EngineFactory;
 use harmonic_llama::{EncoderSetup, LlamaSetup};
 use harmonic_models::{DivergenceMeter, ModelFiles, Quantizer, WeightFormat, catalog};
@@ -69,19 +70,31 @@ impl EngineFactory for PlanEngineFactory {
                 let setup = EncoderSetup::of(llama, pooling, &config)?;
                 Arc::new(harmonic_llama::spawn_embedder(setup, config)?)
             }
-            // The simulation is of the largest machine in the paper, whatever the host is.
-            (EngineSpec::Sim(_), None) => {
-                Arc::new(sim::spawn(config, CostModel::dgx_spark(&shape))?)
-            }
+            (EngineSpec::Sim(_), None) => Arc::new(sim::spawn(config, simulated(plan, &shape))?),
             (EngineSpec::Sim(_), Some(_)) => {
-                let (paper, width) = (CostModel::dgx_spark(&shape), shape.embedding_length);
-                Arc::new(sim::spawn_embedder(config, paper, width)?)
+                let (costs, width) = (simulated(plan, &shape), shape.embedding_length);
+                Arc::new(sim::spawn_embedder(config, costs, width)?)
             }
         })
     }
 
     fn available(&self) -> Option<Bytes> {
         inspect::hardware().ok().map(|hardware| hardware.memory_available_bytes)
+    }
+}
+
+/// The machine that engines of `plan` simulate: that of the paper's for which the plan was made, or
+/// else the larger one of the two, whatever the host is.
+pub(crate) fn simulated_profile(plan: &Plan) -> Profile {
+    if plan.hardware.profile == RYZEN_AI_MAX_395.name { RYZEN_AI_MAX_395 } else { DGX_SPARK }
+}
+
+/// Costs of a model of `shape` on that machine.
+fn simulated(plan: &Plan, shape: &ModelShape) -> CostModel {
+    if simulated_profile(plan).name == RYZEN_AI_MAX_395.name {
+        CostModel::ryzen_ai_max_395(shape)
+    } else {
+        CostModel::dgx_spark(shape)
     }
 }
 

@@ -16,6 +16,7 @@ mod agent_info;
 pub mod answer_timing;
 pub mod background;
 pub mod conversation;
+pub mod demo_run;
 pub mod downloads;
 pub mod engines;
 pub mod error;

@@ -1,7 +1,7 @@
 //! Measurement of a server: targets, telemetry, settings, and the files of a run.
 //!
 //! Owns: the session with a server (`session`), the agents under load (`targets`), the identity of
-//! its models (`identity`), the machine it runs on (`environment`) and the processes that are part of
+//! its models (`identity`), the runs of a team (`runs`), the machine it runs on (`environment`) and the processes that are part of
 //! the measurement (`own_processes`), the settings of a run
 //! (`protocol`), the run itself ([`run`], [`ab_compare`], [`quick`]) and its files ([`save`],
 //! [`records`]).
@@ -13,12 +13,13 @@ mod identity;
 mod own_processes;
 mod protocol;
 pub mod records;
+mod runs;
 pub mod save;
 mod session;
 pub(crate) mod targets;
 
 use harmonic_api::Client;
-use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels};
+use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels, RunTarget};
 use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +58,8 @@ pub struct BenchRequest {
     pub seed: u64,
     /// Whether this machine's memory bandwidth and prefill rate are measured, for the roof.
     pub probe: bool,
+    /// Recipe of the runs to keep going, in place of requests to agents.
+    pub recipe: Option<String>,
 }
 
 /// Two servers measured in alternation.
@@ -105,8 +108,15 @@ pub async fn run(
     let config = stop.run_until_cancelled(config).await.ok_or_else(AppError::stopped)??;
     // After the probe: the run begins now.
     let config = BenchConfig { began_unix_ms: environment::now_unix_ms(), ..config };
-    let (target, telemetry) = (session.target(), &environment.telemetry);
-    Ok(harmonic_bench::run(&target, &config, telemetry, &EventAdapter(observer), stop).await?)
+    let (telemetry, observer) = (&environment.telemetry, &EventAdapter(observer));
+    let Some(recipe) = &request.recipe else {
+        let target = session.target();
+        return Ok(harmonic_bench::run(&target, &config, telemetry, observer, stop).await?);
+    };
+    let target = RunTarget::new(session.client.clone(), recipe);
+    let run = harmonic_bench::run(&target, &config, telemetry, observer, stop).await;
+    target.settle().await;
+    Ok(run?)
 }
 
 /// Measures the servers of two sessions in alternation.

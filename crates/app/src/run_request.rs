@@ -70,6 +70,7 @@ impl RunOptions {
             workspace: self.workspace.clone(),
             client_tools: Vec::new(),
             seed: self.seed,
+            ..CreateRun::default()
         })
     }
 }

@@ -20,6 +20,7 @@ mod merged_tools;
 mod new_run;
 mod replay;
 mod request_ids;
+mod scratch_journals;
 mod scripted_engine;
 mod service;
 mod serving;
@@ -30,6 +31,7 @@ mod updates;
 
 pub use energy::RunEnergy;
 pub use new_run::NewRun;
+pub use scratch_journals::scratch_journals;
 pub use scripted_engine::ScriptedEngine;
 pub use service::{RunService, ServiceLimits};
 pub use team::{RunTeam, TeamMember};

@@ -172,7 +172,8 @@ pub async fn ab_compare<T: Target>(
         return Err(BenchError::Stopped);
     }
     let scope = telemetry.scope();
-    let environment = Environment { started, slo: first.1.slo, scope, idle: idle.power };
+    let environment =
+        Environment { started, slo: first.1.slo, scope, idle: idle.power, real_time: None };
     let [first, second] = arms.map(|arm| arm.finish(&environment, order.clone()));
     pairs.sort_by_key(|(level, _)| *level);
     let ratios = pairs.into_iter().map(|(parallel, logs)| ratio(parallel, &logs)).collect();

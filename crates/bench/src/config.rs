@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use harmonic_types::{AgentName, CurveKey, Slo, TokensPerSecond};
+use harmonic_types::{AgentName, CurveKey, RunWorkload, Slo, TokensPerSecond};
 
 use crate::error::BenchError;
 use crate::levels::Levels;
@@ -101,6 +101,9 @@ pub struct BenchConfig {
     pub seed: u64,
     /// Objective for the goodput; its time between tokens bounds the sweet spot.
     pub slo: Option<Slo>,
+    /// The runs that the target makes of requests, for the record; `None` where it sends them to
+    /// agents.
+    pub runs: Option<RunWorkload>,
 }
 
 impl BenchConfig {

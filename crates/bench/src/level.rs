@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use harmonic_perfmodel::{load_figures, load_over};
 use harmonic_types::{
-    LevelResult, PowerFigures, PowerScope, Slo, TokensPerJoule, TokensPerSecond, Watts,
-    WindowResult,
+    LevelResult, PowerFigures, PowerScope, RealTimeLimits, Slo, TokensPerJoule, TokensPerSecond,
+    Watts, WindowResult,
 };
 use tokio::time::Instant;
 
@@ -21,6 +21,7 @@ use crate::completed_request::CompletedRequest;
 use crate::interval::interval;
 use crate::latency::Latencies;
 use crate::measurement::{Measurement, Trial};
+use crate::run_figures;
 
 /// Context of a level's figures.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,8 @@ pub struct Environment {
     pub scope: Option<PowerScope>,
     /// Power of the idle machine; `None` where it was not measured.
     pub idle: Option<Watts>,
+    /// When runs are real-time; `None` where the requests are none.
+    pub real_time: Option<RealTimeLimits>,
 }
 
 /// Figures of a load of `parallel` streams.
@@ -49,7 +52,7 @@ pub fn result(parallel: u32, measurement: &Measurement, environment: &Environmen
         idle_watts: environment.idle,
         scope,
     });
-    LevelResult {
+    let level = LevelResult {
         parallel,
         in_flight: mean_in_flight(trials),
         trials: u32::try_from(trials.len()).unwrap_or(u32::MAX),
@@ -69,6 +72,10 @@ pub fn result(parallel: u32, measurement: &Measurement, environment: &Environmen
             .and_then(|counters| load_figures(&counters)),
         windows: windows(measurement, environment.started),
         ..LevelResult::default()
+    };
+    match environment.real_time {
+        Some(limits) => run_figures::of_runs(level, trials, environment.idle, limits),
+        None => level,
     }
 }
 
@@ -92,9 +99,9 @@ fn watts(trials: &[Trial]) -> Option<Watts> {
     (joules > 0.0 && seconds > 0.0).then(|| Watts(joules / seconds))
 }
 
-/// Minimum power above idle, as a fraction of idle power, for a net efficiency; less is noise of
-/// the meter.
-const MIN_ABOVE_IDLE: f64 = 0.05;
+/// Minimum power above idle, as a fraction of idle power, for a net figure; less is noise of the
+/// meter.
+pub(crate) const MIN_ABOVE_IDLE: f64 = 0.05;
 
 /// Tokens per joule, gross and net of idle power.
 fn efficiency(tok_s: f64, power: PowerFigures) -> Option<TokensPerJoule> {

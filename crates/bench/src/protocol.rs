@@ -113,6 +113,7 @@ impl BenchConfig {
             temperature: 0.7,
             seed: 0,
             slo: None,
+            runs: None,
         }
     }
 

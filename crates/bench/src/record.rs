@@ -131,10 +131,11 @@ impl RecordBuilder {
         words: u32,
         order: Vec<u32>,
     ) -> BenchRun {
-        self.usage_totals
-            .warnings(config, words)
-            .into_iter()
-            .for_each(|warning| self.warn(warning));
+        // The usage of a run is that of all its tasks.
+        if config.runs.is_none() {
+            let warnings = self.usage_totals.warnings(config, words);
+            warnings.into_iter().for_each(|warning| self.warn(warning));
+        }
         let conditions = Conditions {
             requested: if config.rates.is_empty() { config.levels.requested() } else { &[] },
             itl_limit_ms: config.slo.and_then(|slo| slo.itl_ms),
@@ -173,6 +174,7 @@ impl RecordBuilder {
                 order,
                 seed: config.seed,
                 slo: config.slo,
+                runs: config.runs.clone(),
             },
             load_before: self.load_before,
             series: self.series,

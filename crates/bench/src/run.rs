@@ -59,7 +59,8 @@ pub async fn run<T: Target>(
     };
     record.set_load_before(idle.load);
     let (slo, scope, idle) = (config.slo, telemetry.scope(), idle.power);
-    let environment = Environment { started, slo, scope, idle };
+    let real_time = config.runs.as_ref().map(|runs| runs.real_time);
+    let environment = Environment { started, slo, scope, idle, real_time };
     let points = points(config);
     let share = TimeBudget::new(config);
     let mut rest = config.loads.len() * points.len();

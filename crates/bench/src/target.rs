@@ -1,13 +1,14 @@
 //! Target of a load: a server that responds to a prompt with a stream.
 //!
-//! Owns: the [`Target`] trait and its errors. [`http`] implements it for real servers; tests have
-//! in-memory implementations.
+//! Owns: the [`Target`] trait and its errors. [`http`] implements it for real servers, [`runs`] for
+//! runs of a team, each of which is a request; tests have in-memory implementations.
 //!
 //! Invariants: dropping a response stream cancels the request at the target.
 //!
 //! Does not do: timing. Events are timestamped by the load when received.
 
 pub mod http;
+pub mod runs;
 
 use std::future::Future;
 

@@ -66,6 +66,8 @@ pub struct CallSpec {
     pub prompt_tokens: u32,
     /// Maximum tokens of the answer.
     pub max_tokens: u32,
+    /// Whether the answer goes on past the model's end of turn, to `max_tokens`.
+    pub ignore_eos: bool,
     /// Seed of the sampler.
     pub seed: u64,
     /// Priority class.

@@ -108,6 +108,10 @@ pub struct RunSpec {
     /// The runs that it was started from.
     #[serde(default)]
     pub lineage: Lineage,
+    /// Whether answers of [`crate::CallPurpose::Ask`] and [`crate::CallPurpose::Sample`] go on past the
+    /// model's end of turn, to their bound: the work of a benchmark is the same each time.
+    #[serde(default)]
+    pub ignore_eos: bool,
     /// Limits.
     #[serde(default)]
     pub limits: RunLimits,

@@ -11,6 +11,7 @@
 use harmonic_types::{Caveat, CaveatKind, Interval, LevelResult, LoadFigures, SweetSpot, Verdict};
 
 use crate::load::Disturbance;
+use crate::real_time::real_time_range;
 use crate::verdict::{LevelThroughput, verdict, verdict_within};
 
 /// Half-width of a 95% interval, as a fraction of the mean, above which a level is too uncertain to
@@ -47,6 +48,13 @@ pub fn judge(levels: &[LevelResult], conditions: &Conditions<'_>) -> Verdict {
     }
     if has(CaveatKind::Failed) {
         verdict.cliff = None;
+    }
+    if levels.iter().any(|level| level.runs.is_some()) {
+        // They are curves of steps and sequences; a run is many of both.
+        (verdict.line, verdict.law) = (None, None);
+        let hinders = [CaveatKind::Busy, CaveatKind::Incomplete, CaveatKind::Failed];
+        verdict.real_time =
+            if hinders.into_iter().any(has) { None } else { real_time_range(levels) };
     }
     Verdict { caveats, ..verdict }
 }

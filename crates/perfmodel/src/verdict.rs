@@ -71,6 +71,7 @@ pub fn verdict(levels: &[LevelThroughput]) -> Verdict {
         trend,
         line: fitted_line(&levels),
         law: fitted_law(&levels),
+        real_time: None,
         caveats: Vec::new(),
     }
 }

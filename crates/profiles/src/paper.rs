@@ -147,6 +147,7 @@ pub fn published(profile: &str) -> Option<BenchRun> {
             levels,
             seed: 0,
             slo: None,
+            runs: None,
         },
         load_before: None,
         series,

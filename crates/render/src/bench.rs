@@ -29,10 +29,13 @@ pub fn level(point: LoadPoint, level: &LevelResult, single: Option<f64>) -> Stri
         return format!("  {point:>5}  {why}");
     };
     let half = rate.ci95_high.map(|high| format!(" ± {:<5.1}", high - rate.mean));
-    let ttft = level.ttft_ms.map(|ttft| format!("   first token {:>6.0} ms", ttft.p50));
+    let first = if level.runs.is_some() { "text" } else { "token" };
+    let ttft = level.ttft_ms.map(|ttft| format!("   first {first} {:>6.0} ms", ttft.p50));
+    let per_hour = level.runs.and_then(|runs| runs.per_hour);
+    let runs = per_hour.map(|rate| format!("   {:>6.0} runs/h", rate.mean));
     let watts = level.power.map(|power| format!("   {:>5.1} W", power.watts.0));
     let times = single.map(|single| format!("   {:.1} times 1x", rate.mean / single));
-    let rest: String = [half, ttft, watts, times].into_iter().flatten().collect();
+    let rest: String = [half, runs, ttft, watts, times].into_iter().flatten().collect();
     format!("  {point:>5}  {:>8.1} tok/s{rest}", rate.mean)
 }
 

@@ -1,11 +1,14 @@
 //! Final output of the demo.
 
+use std::path::Path;
+
 use harmonic_app::fanout::AgentAnswer;
-use harmonic_layout::{Width, beside};
-use harmonic_types::{BenchRun, Hardware, Plan};
+use harmonic_layout::{Width, beside, wrap_lines};
+use harmonic_report::run::timeline;
+use harmonic_types::{BenchRun, Hardware, Plan, RunRecord};
 
 use crate::lines::labelled;
-use crate::{answers, bench, findings, hardware, plan};
+use crate::{answers, bench, findings, hardware, plan, runs};
 
 /// Summary of the demo's results.
 pub fn summary(
@@ -26,6 +29,23 @@ pub fn summary(
         lines.push(bench::report(run, width));
         lines.extend(findings::notes(&run.warnings, width));
     }
+    lines.join("\n")
+}
+
+/// The task that the team is given, as a command.
+pub fn task(recipe: &str, goal: &str, width: Width) -> String {
+    wrap_lines(&format!("harmonic run --recipe {recipe} \"{goal}\"\n"), width)
+}
+
+/// How the team did it: what it cost, who did what when, and where its page is.
+pub fn team_run(record: &RunRecord, page: &Path, width: Width) -> String {
+    let mut lines = vec![
+        labelled("run", &format!("{}: {}", runs::state(&record.state), runs::cost(record)), width),
+        String::new(),
+        timeline(record, width),
+        String::new(),
+    ];
+    lines.extend(beside("", "", &format!("The same as a page: {}", page.display()), width));
     lines.join("\n")
 }
 

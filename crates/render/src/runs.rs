@@ -113,7 +113,7 @@ pub fn cost(record: &RunRecord) -> String {
         parts.push(format!("{joules} beyond idle"));
     }
     if let Some(speed_up) = record.speed_up() {
-        parts.push(format!("{speed_up:.2} times as fast as one task after the other"));
+        parts.push(format!("{speed_up:.2} tasks at a time on average"));
     }
     parts.join("; ")
 }

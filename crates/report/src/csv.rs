@@ -8,7 +8,7 @@ use harmonic_types::{BenchRun, LevelResult, Percentiles, Series};
 use crate::number_format;
 
 /// Column names.
-const HEADER: [&str; 45] = [
+const HEADER: [&str; 51] = [
     "model",
     "agent",
     "parallel",
@@ -54,6 +54,12 @@ const HEADER: [&str; 45] = [
     "throttled_cpus",
     "waiting_threads",
     "stalled_share",
+    "runs_per_hour_mean",
+    "runs_per_hour_ci95_low",
+    "runs_per_hour_ci95_high",
+    "joules_per_run_gross",
+    "joules_per_run_net",
+    "real_time",
 ];
 
 /// Content of the file.
@@ -109,6 +115,16 @@ fn row(series: &Series, level: &LevelResult) -> Vec<String> {
         number(load.throttled_cpus),
         number(load.waiting_threads),
         number(load.stalled_share),
+    ]);
+    let per_hour = level.runs.and_then(|runs| runs.per_hour);
+    let joules = level.runs.and_then(|runs| runs.joules);
+    row.extend([
+        number(per_hour.map(|rate| rate.mean)),
+        number(per_hour.and_then(|rate| rate.ci95_low)),
+        number(per_hour.and_then(|rate| rate.ci95_high)),
+        number(joules.map(|joules| joules.gross.0)),
+        number(joules.and_then(|joules| joules.net).map(|net| net.0)),
+        level.runs.and_then(|runs| runs.real_time).map(|is| is.to_string()).unwrap_or_default(),
     ]);
     row
 }

@@ -10,7 +10,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::number_format::{digits, printable, sentence};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
-use crate::{chart, method, palette, title};
+use crate::{chart, method, palette, real_time, title};
 
 mod charts;
 mod figures;
@@ -76,6 +76,9 @@ fn verdicts(run: &BenchRun) -> Markup {
                     p { "Sweet spot " strong { (spot.parallel) "x" } ": " (printable(&spot.reason)) "." }
                 } @else {
                     p { "No sweet spot: " (printable(&why_no_sweet_spot(series))) "." }
+                }
+                @if let Some(conclusion) = real_time::conclusion(run, series) {
+                    p { (printable(&sentence(&conclusion))) "." }
                 }
                 @for line in fit_lines(series) { p class="faint" { (printable(&line)) } }
             }

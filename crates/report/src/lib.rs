@@ -24,6 +24,7 @@ mod palette;
 pub mod paper;
 pub mod png;
 mod provenance;
+mod real_time;
 pub mod run;
 pub mod scaling;
 pub mod terminal;

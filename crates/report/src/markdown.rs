@@ -5,8 +5,8 @@
 use harmonic_types::{BenchRun, LevelResult, Percentiles, Series, Trend};
 
 use crate::number_format::{digits, or_absent, scope, sentence, time, with_uncertainty};
-use crate::terminal::{fit_lines, why_no_sweet_spot};
-use crate::title;
+use crate::terminal::{fit_lines, is_of_runs, why_no_sweet_spot};
+use crate::{real_time, title};
 
 pub(crate) mod text;
 
@@ -19,13 +19,13 @@ pub fn render(run: &BenchRun) -> String {
     for series in &run.series {
         out.push(format!("## {}", plain(&title::model(series))));
         out.push(String::new());
-        out.extend(levels(series));
+        out.extend(if is_of_runs(series) { runs(series) } else { levels(series) });
         out.push(String::new());
     }
     out.extend(["## Peaks".to_owned(), String::new()]);
     out.extend(peaks(run));
     out.extend([String::new(), "## Scaling characteristics".to_owned(), String::new()]);
-    out.extend(run.series.iter().flat_map(characteristics));
+    out.extend(run.series.iter().flat_map(|series| characteristics(run, series)));
     out.extend(efficiency(run));
     out.extend(warnings(run));
     out.extend(method(run));
@@ -97,6 +97,42 @@ fn row(level: &LevelResult, single: Option<f64>) -> Vec<String> {
     ]
 }
 
+/// Table of levels whose requests are runs.
+fn runs(series: &Series) -> Vec<String> {
+    let header = [
+        "Runs at a time",
+        "runs/h ± 95%",
+        "tok/s ± 95%",
+        "makespan p50",
+        "makespan p90",
+        "first text p50",
+        "J/run gross",
+        "J/run net",
+        "real-time",
+        "failed",
+    ];
+    let time_of = |times: Option<Percentiles>, of: fn(Percentiles) -> f64| {
+        or_absent(times.map(|times| time(of(times))))
+    };
+    let rows = series.levels.iter().map(|level| {
+        let runs = level.runs;
+        let joules = runs.and_then(|runs| runs.joules);
+        vec![
+            format!("{}x", level.parallel),
+            or_absent(runs.and_then(|runs| runs.per_hour).map(with_uncertainty)),
+            or_absent(level.tok_s.map(with_uncertainty)),
+            time_of(level.e2e_ms, |times| times.p50),
+            time_of(level.e2e_ms, |times| times.p90),
+            time_of(level.ttft_ms, |times| times.p50),
+            or_absent(joules.map(|joules| digits(joules.gross.0))),
+            or_absent(joules.and_then(|joules| joules.net).map(|net| digits(net.0))),
+            or_absent(runs.and_then(|runs| runs.real_time).map(real_time::word)),
+            level.failures.to_string(),
+        ]
+    });
+    table(&header, rows)
+}
+
 /// Table in the form of §4.2.
 fn peaks(run: &BenchRun) -> Vec<String> {
     let rows = run.series.iter().map(|series| {
@@ -115,7 +151,7 @@ fn peaks(run: &BenchRun) -> Vec<String> {
 }
 
 /// List in the form of §4.3.
-fn characteristics(series: &Series) -> Vec<String> {
+fn characteristics(run: &BenchRun, series: &Series) -> Vec<String> {
     let verdict = &series.verdict;
     let model = plain(&series.model);
     let trend = verdict.trend.map(|trend| match trend {
@@ -128,7 +164,8 @@ fn characteristics(series: &Series) -> Vec<String> {
         |spot| format!("sweet spot {}x: {}", spot.parallel, plain(&spot.reason)),
     );
     let cliff = verdict.cliff.map(|cliff| format!("cliff at {}x", cliff.parallel));
-    let lines = trend.map(str::to_owned).into_iter().chain([spot]).chain(cliff);
+    let real_time = real_time::conclusion(run, series).map(|conclusion| plain(&conclusion));
+    let lines = trend.map(str::to_owned).into_iter().chain([spot]).chain(cliff).chain(real_time);
     let lines = lines.map(|line| format!("- {model}: {line}"));
     lines.chain(fit_lines(series).into_iter().map(|line| format!("- {}", plain(&line)))).collect()
 }

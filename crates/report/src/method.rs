@@ -2,7 +2,7 @@
 
 use harmonic_types::{BenchRun, Workload};
 
-use crate::provenance;
+use crate::{provenance, real_time};
 
 /// Protocol, workload, order, and provenance of the figures, one per line.
 pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
@@ -15,10 +15,24 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
     let tokens = prompt_tokens.map_or_else(String::new, |tokens| {
         format!(", {tokens:.0} tokens with template and system prompt by the target's count")
     });
-    lines.push(format!(
-        "prompts of {prompt_words} words{tokens}; responses of {output_tokens} tokens"
-    ));
-    lines.push(format!("temperature {temperature}, seed {seed}"));
+    if let Some(runs) = &run.workload.runs {
+        lines.push(format!(
+            "requests are runs of the recipe {}, by agents on {}; a stream is a run, TTFT the time to \
+             the first text of any task, E2E the makespan",
+            runs.recipe,
+            runs.models.join(", ")
+        ));
+        lines.push(format!(
+            "goals of {prompt_words} words; {output_tokens} tokens of each task; agents' own sampling; \
+             seed {seed}"
+        ));
+        lines.push(format!("real-time: {}", real_time::criterion(runs.real_time)));
+    } else {
+        lines.push(format!(
+            "prompts of {prompt_words} words{tokens}; responses of {output_tokens} tokens"
+        ));
+        lines.push(format!("temperature {temperature}, seed {seed}"));
+    }
     if run.workload.order.len() > 1 {
         let order: Vec<String> =
             run.workload.order.iter().map(|level| format!("{level}x")).collect();

@@ -1,7 +1,8 @@
 //! Records of runs of a team, as documents.
 //!
 //! Owns: the presentation of a [`harmonic_types::RunRecord`]: as a page ([`html`]), a document
-//! ([`markdown`]), and a trace for other programs ([`otel`]).
+//! ([`markdown`]), a trace for other programs ([`otel`]), and a timeline for a terminal
+//! ([`timeline()`]).
 //!
 //! Invariants: pure; the same record gives the same bytes. Goals, titles, texts and names come from
 //! models, tools and strangers: they are shown as text wherever they stand, and characters that
@@ -17,12 +18,14 @@ mod packing;
 mod page;
 mod style;
 mod task;
+mod terminal;
 mod text;
 mod timeline;
 
 pub use self::markdown::render as markdown;
 pub use self::otel::render as otel;
 pub use self::page::render as html;
+pub use self::terminal::render as timeline;
 
 #[cfg(test)]
 mod sample;

@@ -1,10 +1,10 @@
 //! Sample runs for tests.
 
-use harmonic_perfmodel::{Conditions, judge, judge_with_stated};
+use harmonic_perfmodel::{Conditions, REAL_TIME, is_real_time, judge, judge_with_stated};
 use harmonic_types::{
-    BenchRun, CurveKey, Interval, LevelResult, LoadFigures, Percentiles, PowerFigures, PowerScope,
-    ProvenanceMap, SensorFigures, Series, TokensPerJoule, TokensPerSecond, Verdict, Watts,
-    WindowResult, Workload,
+    BenchRun, CurveKey, Interval, Joules, JoulesPerRun, LevelResult, LoadFigures, Percentiles,
+    PowerFigures, PowerScope, ProvenanceMap, RunFigures, RunWorkload, SensorFigures, Series,
+    TokensPerJoule, TokensPerSecond, Verdict, Watts, WindowResult, Workload,
 };
 
 fn level(parallel: u32, mean: f64, half: f64) -> LevelResult {
@@ -50,6 +50,7 @@ fn run_of(levels: Vec<LevelResult>) -> BenchRun {
             order: levels.iter().map(|level| level.parallel).rev().collect(),
             seed: 0,
             slo: None,
+            runs: None,
         },
         load_before: None,
         series: vec![Series {
@@ -186,6 +187,38 @@ pub(crate) fn busy() -> BenchRun {
     };
     run.series[0].levels[1].load = Some(load);
     run.series[0].verdict = series_verdict(&run.series[0].levels);
+    run
+}
+
+/// Runs of the recipe `split`, metered.
+pub(crate) fn runs() -> BenchRun {
+    let mut run = metered();
+    let models = vec!["smollm2:135m".to_owned()];
+    let recipe = "split".to_owned();
+    run.workload.runs = Some(RunWorkload { recipe, models, real_time: REAL_TIME });
+    let series = &mut run.series[0];
+    "run:split".clone_into(&mut series.model);
+    series.key = None;
+    for level in &mut series.levels {
+        let n = f64::from(level.parallel);
+        let mean = level.tok_s.unwrap().mean * 3_600.0 / 640.0;
+        let makespan = n * 3.6e6 / mean;
+        let times = |p50: f64| {
+            Some(Percentiles { mean: p50, sd: 1.0, p50, p90: p50 * 1.1, p99: p50 * 1.3 })
+        };
+        (level.itl_ms, level.tpot_ms) = (None, None);
+        (level.ttft_ms, level.e2e_ms) = (times(60.0 * n), times(makespan * 0.7));
+        let per_hour = Interval { mean, ci95_low: Some(mean * 0.97), ci95_high: Some(mean * 1.03) };
+        let watts = level.power.unwrap().watts.0;
+        let joules = |watts: f64| Joules(watts * 3_600.0 / mean);
+        level.runs = Some(RunFigures {
+            per_hour: Some(per_hour),
+            joules: Some(JoulesPerRun { gross: joules(watts), net: Some(joules(watts - 60.0)) }),
+            real_time: is_real_time(level, REAL_TIME),
+        });
+        level.roof_tok_s = None;
+    }
+    series.verdict = series_verdict(&series.levels);
     run
 }
 

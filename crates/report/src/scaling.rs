@@ -10,6 +10,7 @@ use crate::chart::{
 };
 use crate::compare::{Subject, short_names};
 use crate::number_format::{printable, time, with_uncertainty};
+use crate::terminal::is_of_runs;
 use crate::title;
 
 /// Segments of a fitted curve.
@@ -69,7 +70,10 @@ pub fn chart(run: &BenchRun, format: Format) -> Chart {
         [only] => references(only),
         _ => Vec::new(),
     };
-    let chart = of_curves(curves.collect(), format);
+    let mut chart = of_curves(curves.collect(), format);
+    if shown.iter().any(|series| is_of_runs(series)) {
+        "runs at a time".clone_into(&mut chart.x_name);
+    }
     let description = format!("Output tokens per second over parallelism: {}", names.join(", "));
     Chart { description, references, ..chart }
 }

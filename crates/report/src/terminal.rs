@@ -11,12 +11,14 @@ mod axis;
 mod canvas;
 mod curve;
 mod power;
+mod runs;
 mod spark;
 mod summary;
 mod table;
 
 pub use curve::curve;
 pub use power::power;
+pub(crate) use runs::is_of_runs;
 pub use spark::spark;
 pub(crate) use summary::{fit_lines, why_no_sweet_spot};
 pub use summary::{fits, summary};

@@ -7,6 +7,7 @@ use crate::energy::PowerScope;
 use crate::finding::Finding;
 use crate::load::LoadFigures;
 use crate::provenance::ProvenanceMap;
+use crate::run_figures::{RealTimeRange, RunFigures, RunWorkload};
 use crate::stack::AgentName;
 use crate::units::{Joules, TokensPerSecond, Watts};
 
@@ -59,9 +60,9 @@ pub struct Workload {
     pub prompt_tokens_asked: Option<u32>,
     /// Prompt tokens as the target's usage reports them, mean over all requests; `None` before any.
     pub prompt_tokens: Option<f64>,
-    /// Output tokens of each request (`ignore_eos`).
+    /// Output tokens of each request (`ignore_eos`); of a run, of each task.
     pub output_tokens: u32,
-    /// Sampling temperature.
+    /// Sampling temperature. The tasks of a run are sampled as their agents say.
     pub temperature: f32,
     /// Requested levels, in the given order.
     pub levels: Vec<u32>,
@@ -71,6 +72,9 @@ pub struct Workload {
     pub seed: u64,
     /// Service level objective; `None` if none was set.
     pub slo: Option<Slo>,
+    /// The runs that the requests are; `None` where they are requests to agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<RunWorkload>,
 }
 
 /// Service level objective. An absent bound is not checked.
@@ -210,6 +214,9 @@ pub struct LevelResult {
     pub roof_tok_s: Option<TokensPerSecond>,
     /// The trials in order of time; empty if the source states only their mean.
     pub windows: Vec<WindowResult>,
+    /// Figures of runs; `None` where the requests were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<RunFigures>,
 }
 
 /// Highest aggregate.
@@ -334,6 +341,10 @@ pub struct Verdict {
     pub line: Option<FittedLine>,
     /// The Universal Scalability Law, fitted to the levels.
     pub law: Option<FittedLaw>,
+    /// How many runs at a time are real-time; `None` where the requests were no runs, and where the
+    /// machine was busy, levels are missing or runs failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub real_time: Option<RealTimeRange>,
 }
 
 impl Verdict {

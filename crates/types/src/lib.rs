@@ -27,6 +27,7 @@ pub mod rejection;
 pub mod request;
 pub mod request_class;
 pub mod run_budget;
+pub mod run_figures;
 pub mod run_record;
 pub mod sampling;
 pub mod sensors;
@@ -68,6 +69,7 @@ pub use request::{
 };
 pub use request_class::RequestClass;
 pub use run_budget::{RunBudget, RunSpent};
+pub use run_figures::{JoulesPerRun, RealTimeLimits, RealTimeRange, RunFigures, RunWorkload};
 pub use run_record::{RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState};
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};

@@ -58,6 +58,15 @@ pub struct CreateRun {
     /// Seed of all sampling; at random if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// Tokens of each answer of an `ask` or a `vote`, at most. A task whose own bound is smaller
+    /// keeps it. The executive writes no plan for such a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub task_tokens: Option<u32>,
+    /// Whether those answers go on past the model's end of turn, to exactly `task_tokens`
+    /// (benchmarks). Refused where an engine cannot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_eos: bool,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -111,6 +120,30 @@ pub struct RunRequest {
     pub tools: RequestedTools,
     /// Seed; `None` chooses one at random.
     pub seed: Option<u64>,
+    /// Length of the tasks' answers.
+    pub length: AnswerLength,
+}
+
+/// Length of the answers of a run's `ask` and `vote` tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerLength {
+    /// As the tasks say, and the agents end them.
+    #[default]
+    Free,
+    /// These tokens at most.
+    AtMost(u32),
+    /// Exactly these tokens, unless the task calls tools or has a smaller bound.
+    Exactly(u32),
+}
+
+impl AnswerLength {
+    /// Tokens of an answer, at most.
+    pub fn most(self) -> Option<u32> {
+        match self {
+            Self::Free => None,
+            Self::AtMost(tokens) | Self::Exactly(tokens) => Some(tokens),
+        }
+    }
 }
 
 /// How the tasks of a run are found.
@@ -147,6 +180,7 @@ impl CreateRun {
         Ok(RunRequest {
             approach: self.approach()?,
             budget: self.budget.unwrap_or_default().checked()?,
+            length: self.length()?,
             goal: self.goal,
             brief: self.brief,
             ask: self.ask.unwrap_or_default(),
@@ -154,6 +188,22 @@ impl CreateRun {
             tools: RequestedTools::checked(self.tools, self.workspace, self.client_tools)?,
             seed: self.seed,
         })
+    }
+
+    fn length(&self) -> Result<AnswerLength, ValidationError> {
+        match (self.task_tokens, self.ignore_eos) {
+            (Some(0), _) => {
+                let reason = "must be above 0; leave it out for no bound";
+                Err(ValidationError::value("task_tokens", reason))
+            }
+            (Some(tokens), true) => Ok(AnswerLength::Exactly(tokens)),
+            (Some(tokens), false) => Ok(AnswerLength::AtMost(tokens)),
+            (None, false) => Ok(AnswerLength::Free),
+            (None, true) => {
+                let reason = "requires `task_tokens`: an answer would never end";
+                Err(ValidationError::value("ignore_eos", reason))
+            }
+        }
     }
 
     fn approach(&self) -> Result<RunApproach, ValidationError> {

@@ -33,6 +33,22 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The environment of a machine that is simulated on this one: no reading of power, clock or heat
+    /// is its own, while the load of other programs delays it.
+    #[must_use]
+    pub fn simulating(mut self, machine: &Hardware) -> Self {
+        (self.telemetry.meter, self.telemetry.sensors) = (None, None);
+        if let Some(first) = self.lines.first_mut() {
+            *first = build(EngineKind::Sim);
+        }
+        self.lines.insert(1.min(self.lines.len()), format!("simulated: {}", machine.name));
+        self.warnings = vec![Warning::NoPower {
+            reason: format!("{} is simulated", machine.name),
+            hint: "run the benchmark on that machine for watts and tok/W",
+        }];
+        self
+    }
+
     /// Display name of the target's machine, if that is `here`.
     pub fn machine(&self, here: &Hardware) -> Option<String> {
         (!self.lines.is_empty()).then(|| here.name.clone())
@@ -65,7 +81,7 @@ pub fn of(client: &Client, runs_on: EngineDevice, own: OwnProcesses) -> Environm
             sensors: sensors(&root, runs_on).map(Arc::from),
             load: load_meter(&root, own).map(Arc::from),
         },
-        lines: std::iter::once(build()).chain(environment(&root)).collect(),
+        lines: std::iter::once(build(EngineKind::Llama)).chain(environment(&root)).collect(),
         warnings: warning
             .map(|(reason, hint)| Warning::NoPower { reason, hint })
             .into_iter()
@@ -73,8 +89,8 @@ pub fn of(client: &Client, runs_on: EngineDevice, own: OwnProcesses) -> Environm
     }
 }
 
-fn build() -> String {
-    format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build(EngineKind::Llama))
+fn build(kind: EngineKind) -> String {
+    format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build(kind))
 }
 
 /// Key of the curves of engine `index` of `plan`; `None` without a model digest.

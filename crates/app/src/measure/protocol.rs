@@ -5,7 +5,7 @@ use harmonic_types::{Slo, Tokens};
 
 use super::environment::{self, Environment};
 use super::session::Session;
-use super::{BenchRequest, identity, targets};
+use super::{BenchRequest, identity, runs, targets};
 use crate::error::Result;
 use crate::event::{Event, Observer};
 use crate::settings::Settings;
@@ -30,11 +30,17 @@ pub async fn config(
         (None, Protocol::Paper) => Levels::new(PAPER_LEVELS)?,
         (None, _) => Levels::new(LEVELS)?,
     };
-    let mut loads = targets::loads(&session.targets, request.whole_team);
-    if !request.whole_team {
-        identity::set_keys(&mut loads, &session.identities);
-    }
+    let loads = match &request.recipe {
+        Some(recipe) => vec![runs::load(recipe)],
+        None => targets::loads(&session.targets, request.whole_team),
+    };
+    // A curve is of one engine's sequences.
+    let is_of_engines = !request.whole_team && request.recipe.is_none();
     let preset = protocol.preset(loads, levels);
+    let preset = match &request.recipe {
+        Some(recipe) => runs::config(preset, recipe, &session.targets),
+        None => preset,
+    };
     let slo = request.slo;
     let mut config = BenchConfig {
         rates: request.rates.clone(),
@@ -52,7 +58,8 @@ pub async fn config(
         slo: (slo != Slo::default()).then_some(slo),
         ..preset
     };
-    if !request.whole_team {
+    if is_of_engines {
+        identity::set_keys(&mut config.loads, &session.identities);
         add_roofs(&mut config, request.probe, session, observer).await?;
     }
     Ok(config)

@@ -6,19 +6,21 @@ use std::time::Duration;
 use harmonic_api::{Client, ClientError};
 use harmonic_bench::{HttpTarget, TargetDialect};
 use harmonic_hardware::EngineDevice;
-use harmonic_types::{Hardware, Plan};
+use harmonic_types::{EngineKind, Hardware, Plan};
+use tempfile::TempDir;
 
 use super::BenchRequest;
 use super::environment::{self, Environment};
 use super::identity::{self, ModelIdentity};
 use super::own_processes;
+use super::runs;
 use super::targets::{self, BenchTarget};
 use crate::engines;
 use crate::error::{AppError, Result};
 use crate::event::{Event, Observer};
 use crate::inspect::{self, ENGINE_DEVICE};
 use crate::listen::ListenConfig;
-use crate::runs::TeamEngine;
+use crate::runs::{TeamEngine, scratch_journals};
 use crate::serve::TeamServer;
 use crate::server_choice::ServerChoice;
 use crate::settings::Settings;
@@ -36,8 +38,12 @@ pub struct Session {
     pub(super) stack: Option<String>,
     /// Device kind that its engines run on.
     pub(super) runs_on: EngineDevice,
+    /// Whether the team was started for the session and `hardware` is simulated.
+    is_simulation: bool,
     /// The team started for the session, until it is closed.
     serving: Option<TeamServer>,
+    /// Journals of its runs, which nobody reads afterwards.
+    _journals: Option<TempDir>,
 }
 
 impl Session {
@@ -57,29 +63,70 @@ impl Session {
         // The device of another server is not known: assumed is the best, as most use it.
         let runs_on = if ours { ENGINE_DEVICE } else { EngineDevice::Best };
         let stack = stack_of(&client, settings)?;
-        Ok(Self { client, dialect, targets, identities, hardware, stack, runs_on, serving: None })
+        if let Some(recipe) = &request.recipe {
+            runs::check_recipe(&client, recipe).await?;
+        }
+        Ok(Self {
+            client,
+            dialect,
+            targets,
+            identities,
+            hardware,
+            stack,
+            runs_on,
+            is_simulation: false,
+            serving: None,
+            _journals: None,
+        })
     }
 
     /// Session with a team of our own, started on a free port by `plan`.
     ///
     /// # Errors
-    /// When it cannot be started, or lacks a requested agent.
+    /// When it cannot be started, or lacks a requested agent or recipe.
     pub async fn start(
         plan: Plan,
         request: &BenchRequest,
         settings: &Settings,
         observer: &dyn Observer,
     ) -> Result<Self> {
-        let hardware = inspect::hardware()?;
+        let is_simulation = plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim);
+        let hardware = if is_simulation {
+            inspect::machine(engines::simulated_profile(&plan).name)?
+        } else {
+            inspect::hardware()?
+        };
         let targets = targets::of_plan(&plan, &request.agents)?;
         let identities = identity::of_plan(&plan, &targets, &hardware, settings)?;
         observer.event(Event::TeamPlanned { plan: &plan });
         let stack = Some(plan.stack.clone());
-        let serving = TeamServer::start(plan, ListenConfig::private(), settings, observer).await?;
+        let (serving, journals) = if request.recipe.is_some() {
+            let (scratch, journals) = scratch_journals(settings)?;
+            let listen = ListenConfig::private().with_runs();
+            (TeamServer::start(plan, listen, &scratch, observer).await?, Some(journals))
+        } else {
+            let listen = ListenConfig::private();
+            (TeamServer::start(plan, listen, settings, observer).await?, None)
+        };
         let client = Client::new(&serving.url())?;
-        let serving = Some(serving);
-        let (dialect, runs_on) = (TargetDialect::default(), ENGINE_DEVICE);
-        Ok(Self { client, dialect, targets, identities, hardware, stack, runs_on, serving })
+        if let Some(recipe) = &request.recipe
+            && let Err(unknown) = runs::check_recipe(&client, recipe).await
+        {
+            serving.drain(Duration::ZERO).await?;
+            return Err(unknown);
+        }
+        Ok(Self {
+            client,
+            dialect: TargetDialect::default(),
+            targets,
+            identities,
+            hardware,
+            stack,
+            runs_on: ENGINE_DEVICE,
+            is_simulation,
+            serving: Some(serving),
+            _journals: journals,
+        })
     }
 
     /// The machine under load.
@@ -88,7 +135,8 @@ impl Session {
             Some(_) => own_processes::with_own_servers(),
             None => own_processes::with_servers([&self.client]),
         };
-        environment::of(&self.client, self.runs_on, own)
+        let environment = environment::of(&self.client, self.runs_on, own);
+        if self.is_simulation { environment.simulating(&self.hardware) } else { environment }
     }
 
     /// The server as the target of a benchmark.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{AnswerLength, RunApproach, RunMode, RunRequest};
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{
     AgentProfile, Approach, GraphRules, Lineage, Origin, Recipe, RecipeError, RecipeValues,
@@ -59,7 +59,7 @@ pub(crate) async fn specify(
     new: &NewRun,
     server: ServerPart,
 ) -> Result<Specified, RunsError> {
-    let RunRequest { goal, brief, approach, budget, ask, class, .. } = &new.request;
+    let RunRequest { goal, brief, approach, budget, ask, class, length, .. } = &new.request;
     let names: Vec<String> = server.tools.iter().map(|tool| tool.name.clone()).collect();
     let agents = team.profiles(&names).await;
     let goal = team.counted(goal.clone()).await;
@@ -67,12 +67,17 @@ pub(crate) async fn specify(
         Some(brief) => Some(team.counted(brief.clone()).await),
         None => None,
     };
+    check_length(team, *length)?;
     let asked = Asked { team, agents: &agents, tools: &server.tools, goal: &goal.text };
-    let (mut approach, note) = asked.approach(approach, new.answer_tokens.is_some())?;
-    if let (Some(most), Approach::Graph { graph, .. }) = (new.answer_tokens, &mut approach)
-        && let Some(last) = graph.tasks.last_mut()
-    {
-        last.max_tokens = Some(last.max_tokens.map_or(most, |tokens| tokens.min(most)));
+    let is_bounded = new.answer_tokens.is_some() || length.most().is_some();
+    let (mut approach, note) = asked.approach(approach, is_bounded)?;
+    if let Approach::Graph { graph, .. } = &mut approach {
+        if let Some((most, last)) = new.answer_tokens.zip(graph.tasks.last_mut()) {
+            bound(last, most);
+        }
+        if let Some(most) = length.most() {
+            bound_texts(graph, most, &agents);
+        }
     }
     let spec = RunSpec {
         id: server.id,
@@ -92,9 +97,43 @@ pub(crate) async fn specify(
         places: team.places,
         seed: server.seed,
         lineage: new.lineage.clone(),
+        ignore_eos: matches!(length, AnswerLength::Exactly(_)),
         limits: RunLimits::default(),
     };
     Ok(Specified { spec, note })
+}
+
+/// Bounds the answer of `task`, unless it is bounded more tightly.
+fn bound(task: &mut Task, most: u32) {
+    task.max_tokens = Some(task.max_tokens.map_or(most, |tokens| tokens.min(most)));
+}
+
+/// Bounds the texts of `graph`. Verdicts have a form and are short of themselves.
+fn bound_texts(graph: &mut TaskGraph, most: u32, agents: &[AgentProfile]) {
+    for task in &mut graph.tasks {
+        if let Work::Ask { agent, .. } | Work::Vote { agent, .. } = &task.work {
+            let of_agent = agents.iter().find(|profile| profile.name == *agent);
+            // No more than the graph's rules allow.
+            let context = of_agent.map_or(most, |profile| profile.context);
+            bound(task, most.min(context));
+        }
+    }
+}
+
+/// Refuses exact lengths where an engine of the team ends answers by itself.
+fn check_length(team: &RunTeam, length: AnswerLength) -> Result<(), RunsError> {
+    let cannot = team.members().iter().find(|member| !member.engine.capabilities().ignore_eos);
+    match (length, cannot) {
+        (AnswerLength::Exactly(_), Some(member)) => Err(RunsError::Invalid {
+            field: "ignore_eos".to_owned(),
+            reason: format!(
+                "cannot be obeyed: the engine of {} cannot continue past the end of a turn; leave \
+                 it out",
+                member.name
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What a client asks a team for.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_api::runs::{RequestedTools, RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunMode, RunRequest};
 use harmonic_engine::{
     Admitted, AgentSlots, Allocation, Cancel, Capabilities, Drained, Engine, EngineError,
     EngineStatus, Generation, Health, Identity, ReslotError,
@@ -99,6 +99,7 @@ impl TeamEngine {
                 budget: RunBudget::default(),
                 // Nobody could be asked.
                 ask: AskPolicy::Never,
+                length: AnswerLength::Free,
                 class: match request.class {
                     RequestClass::Interactive => RunClass::Interactive,
                     RequestClass::Background => RunClass::Background,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use harmonic_api::runs::{RunApproach, RunChange, RunMode};
+use harmonic_api::runs::{AnswerLength, RunApproach, RunChange, RunMode};
 use harmonic_app::runs::{NoTools, ServiceLimits};
 use harmonic_gateway::{RunDelivery, RunOwner, Runs, RunsError};
 use harmonic_journal::Limits;
@@ -44,6 +44,28 @@ async fn a_split_run_answers_and_its_journal_tells_the_same_as_its_watcher() {
     assert_eq!((listed.len(), listed[0].state.clone()), (1, record.state.clone()));
     let text = team.service.artifact(nobody(), view.id.clone(), 1).await.unwrap();
     assert_eq!(Some(text), record.tasks[1].text);
+}
+
+/// By recipe, for which a client states no bounds of tasks.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_an_exact_length_have_it() {
+    let home = tempfile::tempdir().unwrap();
+    let team = team(home.path()).await;
+    let mut new = new_run(RunApproach::Recipe("split".to_owned()));
+    new.request.budget.tokens = None;
+    new.request.length = AnswerLength::Exactly(24);
+    let run = team.service.create_run(nobody(), new.clone()).await.unwrap();
+    let record = ended(&team.service, &nobody(), &run.id).await;
+    assert_eq!(record.state, RunState::Done, "{record:?}");
+    let tokens: Vec<u64> = record.tasks.iter().map(|task| task.spent.output_tokens).collect();
+    assert_eq!(tokens, [24; 4], "three parts and a join");
+    // Replayed and resumed runs have the same length, since it is in their journal.
+    assert!(team.service.replay(nobody(), run.id).await.unwrap().same);
+
+    new.request.length = AnswerLength::AtMost(40);
+    let run = team.service.create_run(nobody(), new).await.unwrap();
+    let record = ended(&team.service, &nobody(), &run.id).await;
+    assert!(record.tasks.iter().all(|task| (1..=40).contains(&task.spent.output_tokens)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

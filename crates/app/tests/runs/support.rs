@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use harmonic_api::runs::{RequestedTools, RunApproach, RunMode, RunRequest};
+use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunMode, RunRequest};
 use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
 use harmonic_app::{
@@ -109,6 +109,7 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         class: RunClass::Interactive,
         tools: RequestedTools::default(),
         seed: Some(SEED),
+        length: AnswerLength::Free,
     };
     NewRun::from(request)
 }

@@ -48,20 +48,20 @@ impl HttpTarget {
     pub const fn with_client(client: Client, dialect: TargetDialect) -> Self {
         Self { client, dialect }
     }
+}
 
-    fn error(&self, error: &ClientError) -> TargetError {
-        let target = self.name();
-        let message = chain(error);
-        match error {
-            ClientError::Unreachable { .. } | ClientError::Setup(_) => {
-                TargetError::Unreachable { target, message }
-            }
-            ClientError::Status { .. }
-            | ClientError::Address { .. }
-            | ClientError::Key
-            | ClientError::BrokenOff { .. }
-            | ClientError::Protocol { .. } => TargetError::Refused { target, message },
+/// The error of a request that the target did not accept.
+pub(super) fn refusal(target: &str, error: &ClientError) -> TargetError {
+    let (target, message) = (target.to_owned(), chain(error));
+    match error {
+        ClientError::Unreachable { .. } | ClientError::Setup(_) => {
+            TargetError::Unreachable { target, message }
         }
+        ClientError::Status { .. }
+        | ClientError::Address { .. }
+        | ClientError::Key
+        | ClientError::BrokenOff { .. }
+        | ClientError::Protocol { .. } => TargetError::Refused { target, message },
     }
 }
 
@@ -81,12 +81,12 @@ impl Target for HttpTarget {
         match self.dialect {
             TargetDialect::OpenAi => {
                 let events = self.client.chat(&openai(request)).await;
-                let events = events.map_err(|error| self.error(&error))?;
+                let events = events.map_err(|error| refusal(&name, &error))?;
                 Ok(arrivals(name, events).boxed())
             }
             TargetDialect::Ollama => {
                 let events = self.client.ollama_chat(&ollama(request)).await;
-                let events = events.map_err(|error| self.error(&error))?;
+                let events = events.map_err(|error| refusal(&name, &error))?;
                 Ok(arrivals(name, events).boxed())
             }
         }
@@ -180,7 +180,7 @@ fn reported(usage: &Usage) -> ReportedUsage {
 }
 
 /// The error and its causes on one line.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {

@@ -246,7 +246,7 @@ proptest! {
         prop_assert!(tokens <= most + 1e-6, "{tokens} of {most}");
         let windows = recorder.windows().len();
         let started = Instant::now();
-        let environment = Environment { started, slo: None, scope: None, idle: None };
+        let environment = Environment { started, slo: None, scope: None, idle: None, real_time: None };
         let result = result(3, &Measurement::of(recorder, &[], started), &environment);
         let json = serde_json::to_string(&result).unwrap();
         let back: harmonic_types::LevelResult = serde_json::from_str(&json).unwrap();

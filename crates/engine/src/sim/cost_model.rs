@@ -33,8 +33,19 @@ impl CostModel {
     /// Costs on the DGX Spark's GB10: 273 GB/s (`docs/sources.md#bandwidth-of-the-gb10`), with an
     /// assumed 60 TFLOPS and 1 ms of overhead per step (`docs/sources.md#compute-of-the-gb10`).
     pub fn dgx_spark(shape: &ModelShape) -> Self {
+        Self::of_bandwidth(273e9, shape)
+    }
+
+    /// Costs on the Ryzen AI MAX+ 395: 256 GB/s (`docs/sources.md#bandwidth-of-strix-halo`), with the
+    /// arithmetic and the overhead that are assumed of the DGX Spark
+    /// (`docs/sources.md#compute-of-the-gb10`).
+    pub fn ryzen_ai_max_395(shape: &ModelShape) -> Self {
+        Self::of_bandwidth(256e9, shape)
+    }
+
+    fn of_bandwidth(bytes_per_second: f64, shape: &ModelShape) -> Self {
         let machine = MachineModel {
-            bandwidth: BytesPerSecond(273e9),
+            bandwidth: BytesPerSecond(bytes_per_second),
             compute: FlopsPerSecond(60e12),
             overhead: Duration::from_millis(1),
         };

@@ -308,6 +308,9 @@ async fn bodies_are_read_strictly() {
         json!({"goal": "x", "budget": 5}),
         json!({"goal": "x", "ask": "sometimes"}),
         json!({"goal": "x", "background": "yes"}),
+        json!({"goal": "x", "task_tokens": 0}),
+        json!({"goal": "x", "task_tokens": -1}),
+        json!({"goal": "x", "ignore_eos": true}),
     ] {
         let response = request(&server, Method::POST, "/runs", &body.to_string()).await;
         let (status, code, message) = refused(response).await;

@@ -43,7 +43,8 @@ pub struct Bench {
     /// Tokens per prompt, without template and system prompt [default: 50; with --quick, 16 words]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
     pub prompt_tokens: Option<u32>,
-    /// Tokens per answer [default: 128; with --quick 160, with --protocol paper 100]
+    /// Tokens per answer; with --workload, of each task [default: 128; with --quick 160, and 24 of a
+    /// task; with --protocol paper 100]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub output_tokens: Option<u32>,
     /// Goodput: longest time to first token, in milliseconds
@@ -67,6 +68,16 @@ pub struct Bench {
     /// Also measure the server at this URL, in alternation with the first, and report the ratio
     #[arg(long, value_name = "URL", conflicts_with_all = ["rate", "team_load", "save"])]
     pub against: Option<String>,
+    /// Load with runs of a recipe instead of requests, as many at a time as the level says, such as
+    /// run:split: runs per hour, makespan and joules per run, whether they are real-time
+    #[arg(long, value_name = "run:RECIPE", value_parser = recipe, conflicts_with_all = [
+        "protocol", "rate", "against", "agent", "team_load", "probe", "save", "prompt_tokens", "itl_ms",
+    ])]
+    pub workload: Option<String>,
+    /// Simulate this machine of the paper, dgx-spark or ryzen-ai-max-395; needs no model
+    #[arg(long, value_name = "PROFILE", value_parser = ["dgx-spark", "ryzen-ai-max-395"],
+        conflicts_with_all = ["target", "port", "engine", "against", "probe", "save"])]
+    pub simulate: Option<String>,
     /// Send requests only to this agent (or model of the target); repeatable
     #[arg(long, value_name = "NAME")]
     pub agent: Vec<AgentName>,
@@ -120,6 +131,7 @@ impl Bench {
             slo: Slo { ttft_ms: self.ttft_ms, itl_ms: self.itl_ms },
             seed: self.seed,
             probe: self.probe,
+            recipe: self.workload.clone(),
         }
     }
 
@@ -142,6 +154,14 @@ impl Bench {
             Protocol::Paper => measure::Protocol::Paper,
             Protocol::Open => measure::Protocol::Open,
         }
+    }
+}
+
+/// The recipe of `run:RECIPE`.
+fn recipe(workload: &str) -> Result<String, String> {
+    match workload.strip_prefix("run:") {
+        Some(recipe) if !recipe.is_empty() => Ok(recipe.to_owned()),
+        _ => Err("expected run: and the name of a recipe, such as run:split".to_owned()),
     }
 }
 
@@ -195,6 +215,7 @@ pub enum Protocol {
 #[derive(Debug, Args)]
 #[group(multiple = true, conflicts_with_all = [
     "target", "port", "quick", "thorough", "protocol", "rate", "against", "team_load", "out", "save", "probe",
+    "workload", "simulate",
 ])]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Compare {

@@ -1,10 +1,10 @@
 //! `harmonic bench`.
 
 use harmonic_app::measure::{self, BenchRequest, Session, save};
-use harmonic_app::{Settings, tune};
+use harmonic_app::{Settings, TeamRequest, inspect, plan, tune};
 use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::BenchRun;
+use harmonic_types::{BenchRun, EngineKind};
 use serde_json::json;
 
 use super::prepare::{self, Prepared};
@@ -42,8 +42,8 @@ pub async fn run(
     Ok(if complete && !stop.is_requested() { Exit::Ok } else { Exit::Failure })
 }
 
-/// Session with the server of `--target` or `--port`, else with the team that runs on the configured port, else
-/// with a team started on a free port.
+/// Session with a simulated team by `--simulate`, else with the server of `--target` or `--port`, else
+/// with the team that runs on the configured port, else with a team started on a free port.
 async fn open(
     args: &Bench,
     request: &BenchRequest,
@@ -52,6 +52,12 @@ async fn open(
     stop: &Stop,
 ) -> anyhow::Result<Session> {
     let progress = Progress::on(printer);
+    if let Some(profile) = &args.simulate {
+        let team = TeamRequest { engine: EngineKind::Sim, ..args.team.request() };
+        let stack = team.resolve(settings)?;
+        let plan = plan::plan(&inspect::machine(profile)?, &stack, &team, settings, &progress)?;
+        return Ok(Session::start(plan, request, settings, &progress).await?);
+    }
     let (chosen, named) = (args.server(), args.team.stack.as_deref());
     if let Some(client) = measure::running(&chosen, named, settings, &progress).await? {
         if args.team.context.is_some() || !args.team.slots.is_empty() {

@@ -1,7 +1,8 @@
-//! `harmonic demo`: from an empty machine to seven agents and a scaling curve in one command.
+//! `harmonic demo`: from an empty machine to seven agents, a scaling curve and a task that they do
+//! together, in one command.
 //!
 //! Owns: the order of the steps and their headings. The steps themselves are those of `up`, `models
-//! pull` and `bench`.
+//! pull`, `bench` and `run`.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,10 @@ use harmonic_api::Client;
 use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::plan;
+use harmonic_app::runs::scratch_journals;
 use harmonic_app::serve::TeamServer;
-use harmonic_app::{Settings, TeamRequest, inspect, measure};
+use harmonic_app::{Settings, TeamRequest, demo_run, inspect, measure};
+use harmonic_follow::{Ending, Form, follow};
 use harmonic_process::{Stop, Stopped};
 use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
@@ -19,6 +22,7 @@ use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};
+use super::run::failed;
 use crate::cli::Demo;
 use crate::exit::Exit;
 
@@ -53,28 +57,55 @@ pub async fn run(
 
     printer.heading("4  Start")?;
     let progress = Progress::on(printer);
-    let starting = TeamServer::start(plan.clone(), ListenConfig::private(), settings, &progress);
+    let (scratch, _journals) = scratch_journals(settings)?;
+    let listen = ListenConfig::private().with_runs();
+    let starting = TeamServer::start(plan.clone(), listen, &scratch, &progress);
     let serving = stop.or(starting).await??;
     drop(progress);
     printer
         .text(&format!("  serving at {}, each agent is a model of an OpenAI API", serving.url()))?;
 
-    let ran = stop.or(run_team(args, &serving, settings, printer, stop)).await;
+    let shown = async {
+        let (answers, run) =
+            stop.or(measure_team(args, &serving, settings, printer, stop)).await??;
+        if stop.is_requested() {
+            return Err(Stopped.into());
+        }
+        printer.heading("7  Summary")?;
+        let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), width);
+        printer.text(&indented(&summary))?;
+        run_together(&serving, settings, printer, stop).await?;
+        anyhow::Ok(answers)
+    };
+    let shown = shown.await;
     serving.drain(Duration::ZERO).await?;
-    let (answers, run) = ran??;
-    if stop.is_requested() {
-        return Err(Stopped.into());
-    }
-    printer.heading("7  Summary")?;
-    let summary = render::demo::summary(&hardware, &plan, &answers, run.as_ref(), width);
-    printer.text(&indented(&summary))?;
+    let answers = shown?;
     let seconds = began.elapsed().as_secs();
     printer.text(&format!("\n{}", indented(&render::demo::next(&answers, seconds, width))))?;
     Ok(Exit::Ok)
 }
 
-/// Runs the team once, then measures it.
-async fn run_team(
+/// Lets the team do one task together, and shows when each did its part.
+async fn run_together(
+    serving: &TeamServer,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<()> {
+    printer.heading("8  One task for the team, done together")?;
+    let width = printer.width().less(INDENT);
+    printer.text(&indented(&render::demo::task(demo_run::RECIPE, demo_run::GOAL, width)))?;
+    let client = Client::new(&serving.url())?;
+    let id = stop.or(client.create_run(&demo_run::request())).await??.id;
+    let followed = follow(&client, &id, printer, Form::Text, "harmonic runs", stop).await;
+    let Ending::Run(record) = followed.map_err(failed)? else { return Err(Stopped.into()) };
+    let page = demo_run::page(&record, settings)?;
+    printer.text(&format!("\n{}", indented(&render::demo::team_run(&record, &page, width))))?;
+    Ok(())
+}
+
+/// Asks all agents at once, then measures the team.
+async fn measure_team(
     args: &Demo,
     serving: &TeamServer,
     settings: &Settings,

@@ -25,6 +25,7 @@ mod pseudo_terminal;
 mod pulling;
 mod real;
 #[cfg(target_os = "linux")]
+mod run_benchmarks;
 mod runs;
 #[cfg(target_os = "linux")]
 mod scripted_runs;

@@ -112,6 +112,7 @@ impl Run {
             json_schema: step.json_schema.clone(),
             prompt_tokens: step.prompt_tokens,
             max_tokens,
+            ignore_eos: self.spec.ignore_eos && step.is_free_text(),
             seed,
             class: self.spec.class,
             idle_ms: self.spec.limits.idle_ms,
@@ -173,6 +174,12 @@ impl Run {
 }
 
 impl Step {
+    /// Whether its answer is a text that nothing but its length ends.
+    fn is_free_text(&self) -> bool {
+        let is_answer = matches!(self.purpose, CallPurpose::Ask | CallPurpose::Sample { .. });
+        is_answer && self.tools.is_empty() && self.json_schema.is_none()
+    }
+
     /// A step that is wanted.
     pub(super) fn new(
         purpose: CallPurpose,

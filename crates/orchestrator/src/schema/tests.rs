@@ -53,6 +53,7 @@ fn spec(may_answer: bool, places: u32, with_tools: bool) -> RunSpec {
         places,
         seed: 0,
         lineage: Lineage::default(),
+        ignore_eos: false,
         limits: RunLimits::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! How tasks are done: order, votes, checks, retries, the end.
 
-use harmonic_orchestrator::{CallFailure, Input};
+use harmonic_orchestrator::{CallFailure, CallPurpose, Input};
 use harmonic_types::{FinishReason, RunState, SpanKind, TaskSpan, TaskState};
 
 use crate::support::{Driver, answer, ask, check, graph, spec, vote};
@@ -25,6 +25,31 @@ fn tasks_start_when_their_inputs_are_there_and_the_last_one_is_the_answer() {
     let done = TaskState::Done;
     assert_eq!(states, [("a", done), ("b", done), ("join", done)]);
     assert_eq!(record.origin, "file");
+}
+
+#[test]
+fn only_texts_that_nothing_but_their_length_ends_go_on_past_the_end_of_turn() {
+    let tasks = [
+        ask("a", "coder", &[]),
+        vote("v", 2, Some("executive")),
+        check("c", 0, 1, &[0]),
+        ask("join", "executive", &[0, 1, 2]),
+    ];
+    let spec = harmonic_orchestrator::RunSpec { ignore_eos: true, ..spec(graph(tasks)) };
+    let mut driver = Driver::started(spec);
+    while let Some(call) = driver.calls.values().next().cloned() {
+        let is_verdict = call.json_schema.is_some();
+        assert_eq!(call.ignore_eos, !is_verdict, "{}: {:?}", call.title, call.purpose);
+        let text = match call.purpose {
+            CallPurpose::Check => r#"{"reasons": "fine", "accept": true}"#.to_owned(),
+            CallPurpose::Judge => r#"{"choice": 1}"#.to_owned(),
+            _ => format!("text {}", call.call.0),
+        };
+        let answer = answer(&call, &text);
+        driver.feed(Input::Answered { call: call.call, answer });
+    }
+    assert!(driver.offered.iter().any(|call| call.json_schema.is_some()));
+    assert_eq!(driver.result().0, RunState::Done);
 }
 
 #[test]

@@ -50,6 +50,7 @@ pub fn spec(graph: TaskGraph) -> RunSpec {
         places: 4,
         seed: 7,
         lineage: Lineage::default(),
+        ignore_eos: false,
         limits: RunLimits::default(),
     }
 }

@@ -4,25 +4,48 @@ use harmonic_types::{BenchRun, LevelResult, Percentiles};
 
 use crate::chart::{Chart, Curve, Format, Point};
 use crate::number_format::{digits, scope, time};
+use crate::terminal::is_of_runs;
 
 /// Accessor of a latency distribution of a level.
 type Times = fn(&LevelResult) -> Option<Percentiles>;
+
+/// Latencies of requests, with captions.
+const TIMES: [(&str, Times, &str); 2] = [
+    (
+        "TTFT",
+        |level| level.ttft_ms,
+        "Time to first token: 50%, 90% and 99% of responses start within these times.",
+    ),
+    ("ITL", |level| level.itl_ms, "Time between tokens of one stream, over all gaps."),
+];
+
+/// Latencies of runs of a team, with captions.
+const RUN_TIMES: [(&str, Times, &str); 2] = [
+    (
+        "First text",
+        |level| level.ttft_ms,
+        "Time to the first text of any task: 50%, 90% and 99% of runs show it within these times.",
+    ),
+    (
+        "Makespan",
+        |level| level.e2e_ms,
+        "Time to the answer: 50%, 90% and 99% of runs have it within these times.",
+    ),
+];
 
 /// Small charts of a run with their captions, for the first series; the others have only tables.
 pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
     let Some(series) = run.series.first() else { return Vec::new() };
     let levels: Vec<&LevelResult> = series.levels.iter().collect();
     let is_open = levels.iter().any(|level| level.rate.is_some());
-    let x_name = if is_open { "arrivals per second" } else { "sequences in flight" };
+    let is_of_runs = is_of_runs(series);
+    let x_name = match (is_open, is_of_runs) {
+        (true, _) => "arrivals per second",
+        (false, true) => "runs at a time",
+        (false, false) => "sequences in flight",
+    };
     let mut charts = Vec::new();
-    let kinds: [(&str, Times, &str); 2] = [
-        (
-            "TTFT",
-            |level| level.ttft_ms,
-            "Time to first token: 50%, 90% and 99% of responses start within these times.",
-        ),
-        ("ITL", |level| level.itl_ms, "Time between tokens of one stream, over all gaps."),
-    ];
+    let kinds = if is_of_runs { RUN_TIMES } else { TIMES };
     for (name, of, caption) in kinds {
         let curves = quantiles(&levels, of);
         if curves.iter().any(|curve| curve.points.len() > 1) {

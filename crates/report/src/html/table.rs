@@ -5,6 +5,8 @@ use maud::{Markup, html};
 
 use crate::mark::Mark;
 use crate::number_format::{ABSENT, digits, or_absent, printable, scope, time, with_uncertainty};
+use crate::real_time;
+use crate::terminal::is_of_runs;
 
 /// All figures of a series; empty columns are omitted.
 pub fn levels(series: &Series) -> Markup {
@@ -22,7 +24,7 @@ pub fn levels(series: &Series) -> Markup {
             table {
                 thead {
                     tr {
-                        th scope="col" { (if is_open { "arrivals" } else { "in flight" }) }
+                        th scope="col" { (if is_open { "arrivals" } else if is_of_runs(series) { "runs" } else { "in flight" }) }
                         @if !is_open { th scope="col" class="mark" { "verdict" } }
                         @for column in &columns {
                             th scope="col" { (column.name) @if let Some(unit) = &column.unit { " " small { (unit) } } }
@@ -68,6 +70,25 @@ fn column(
     Column { name, unit: (!unit.is_empty()).then(|| unit.to_owned()), cell: Box::new(cell) }
 }
 
+/// Columns of runs alone.
+fn of_runs() -> [Column; 4] {
+    let joules = |level: &LevelResult| level.runs?.joules;
+    [
+        column("runs", "per hour ± 95%", |level| {
+            or_absent(level.runs.and_then(|runs| runs.per_hour).map(with_uncertainty))
+        }),
+        column("real-time", "", |level| {
+            or_absent(level.runs.and_then(|runs| runs.real_time).map(real_time::word))
+        }),
+        column("energy", "J per run", move |level| {
+            or_absent(joules(level).map(|joules| digits(joules.gross.0)))
+        }),
+        column("energy", "J per run net of idle", move |level| {
+            or_absent(joules(level).and_then(|joules| joules.net).map(|net| digits(net.0)))
+        }),
+    ]
+}
+
 fn columns(series: &Series) -> Vec<Column> {
     let single = series.levels.iter().find(|level| level.parallel == 1 && level.rate.is_none());
     let single = single.and_then(|level| level.tok_s).map(|rate| rate.mean);
@@ -84,15 +105,24 @@ fn columns(series: &Series) -> Vec<Column> {
         }),
         column("roof", "tok/s", |level| or_absent(level.roof_tok_s.map(|roof| digits(roof.0)))),
     ];
+    if is_of_runs(series) {
+        columns.extend(of_runs());
+    }
+    let [first, whole] =
+        if is_of_runs(series) { ["first text", "makespan"] } else { ["TTFT", "E2E"] };
     let times: [(&'static str, Times); 4] = [
-        ("TTFT", |level| level.ttft_ms),
+        (first, |level| level.ttft_ms),
         ("ITL", |level| level.itl_ms),
         ("TPOT", |level| level.tpot_ms),
-        ("E2E", |level| level.e2e_ms),
+        (whole, |level| level.e2e_ms),
     ];
+    let high: (&str, fn(Percentiles) -> f64) =
+        if is_of_runs(series) { ("p90", |t| t.p90) } else { ("p99", |t| t.p99) };
     for (name, of) in times {
         columns.push(column(name, "p50", move |level| or_absent(of(level).map(|t| time(t.p50)))));
-        columns.push(column(name, "p99", move |level| or_absent(of(level).map(|t| time(t.p99)))));
+        let (unit, high) = high;
+        let at_high = move |level: &LevelResult| or_absent(of(level).map(|t| time(high(t))));
+        columns.push(column(name, unit, at_high));
     }
     columns.extend([
         column("goodput", "requests/s", |level| or_absent(level.goodput.map(digits))),

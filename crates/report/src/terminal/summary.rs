@@ -1,6 +1,6 @@
 //! Verdict on a run in words.
 //!
-//! Owns: one line per series.
+//! Owns: one line per series, and one more on the real time of runs.
 //!
 //! Does not do: compute the verdict and its reason, which are part of the record (`perfmodel`).
 
@@ -9,10 +9,16 @@ use harmonic_types::{BenchRun, Series};
 
 use super::table::single_stream;
 use crate::number_format::digits;
+use crate::real_time;
 
-/// Sweet spot of each series with its reason and speed-up over 1x, and the cliff, if any.
+/// Sweet spot of each series with its reason and speed-up over 1x, and the cliff, if any; for runs of
+/// a team also whether they are real-time.
 pub fn summary(run: &BenchRun, width: Width) -> String {
-    lines(run.series.iter().map(series), width)
+    let of_runs = |one: &Series| {
+        let conclusion = real_time::conclusion(run, one);
+        conclusion.map(|conclusion| format!("{}: {conclusion}", one.model))
+    };
+    lines(run.series.iter().flat_map(|one| [Some(series(one)), of_runs(one)]).flatten(), width)
 }
 
 /// Fitted curves of each series, one per line; empty without any.

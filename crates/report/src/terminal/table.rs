@@ -4,6 +4,7 @@ use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
 use super::arrivals::arrivals;
+use super::runs::{is_of_runs, runs};
 use crate::mark::Mark;
 use crate::number_format::{digits, or_absent, time, uncertainty};
 
@@ -32,6 +33,9 @@ pub fn table(run: &BenchRun, width: Width) -> String {
 fn series(series: &Series, width: Width) -> String {
     if series.levels.iter().any(|level| level.rate.is_some()) {
         return arrivals(series, width);
+    }
+    if is_of_runs(series) {
+        return runs(series, width);
     }
     let single = single_stream(series);
     let rows = series

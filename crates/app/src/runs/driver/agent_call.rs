@@ -228,6 +228,7 @@ impl AgentCall {
             prompt: Prompt::Chat { messages, tools: self.spec.tools.clone() },
             seed: Some(self.spec.seed),
             max_tokens: Some(Tokens(self.spec.max_tokens)),
+            ignore_eos: self.spec.ignore_eos,
             format: self.spec.json_schema.clone().map(Format::JsonSchema),
             ..request
         }
