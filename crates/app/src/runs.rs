@@ -20,6 +20,7 @@ mod request_ids;
 mod scripted_engine;
 mod service;
 mod serving;
+mod slot_watch;
 mod team;
 mod team_engine;
 mod tools;

@@ -94,7 +94,7 @@ impl TeamServer {
             engine: agent.engine,
         });
         let runs = if listen.offers_runs {
-            ServedRuns::of(&deployment, &settings.journals)?
+            ServedRuns::of(&deployment, &settings.journals, &events)?
         } else {
             None
         };

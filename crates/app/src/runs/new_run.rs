@@ -84,9 +84,10 @@ pub(crate) async fn specify(
     let asked = Asked { team, agents: &agents, tools: &server.tools, goal: &goal.text };
     let (mut approach, note) = asked.approach(approach, new.answer_tokens.is_some())?;
     if let (Some(most), Approach::Graph { graph, .. }) = (new.answer_tokens, &mut approach)
-        && let Some(last) = graph.tasks.last_mut()
+        && let Some(writer) = answer_writer(graph)
     {
-        last.max_tokens = Some(last.max_tokens.map_or(most, |tokens| tokens.min(most)));
+        let writer = &mut graph.tasks[writer];
+        writer.max_tokens = Some(writer.max_tokens.map_or(most, |tokens| tokens.min(most)));
     }
     let spec = RunSpec {
         id: server.id,
@@ -109,6 +110,22 @@ pub(crate) async fn specify(
         limits: RunLimits::default(),
     };
     Ok(Specified { spec, note })
+}
+
+/// Position of the task that writes the answer of a graph: the last one, or the one that it checks;
+/// `None` where a tool gives the answer.
+pub(crate) fn answer_writer(graph: &TaskGraph) -> Option<usize> {
+    let mut at = graph.tasks.len().checked_sub(1)?;
+    loop {
+        match &graph.tasks.get(at)?.work {
+            Work::Ask { .. } | Work::Vote { .. } => return Some(at),
+            Work::Tool { .. } => return None,
+            Work::Check { of, .. } => {
+                // A check reads an earlier task.
+                at = usize::try_from(of.0).ok().filter(|of| *of < at)?;
+            }
+        }
+    }
 }
 
 /// What a client asks a team for.

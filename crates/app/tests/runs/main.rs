@@ -1,9 +1,18 @@
 //! Runs of a team in its server: the service, its HTTP side, and what is left after a `kill -9`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod energy;
+mod failures;
 mod http;
+mod journals;
 mod kills;
+mod random_plans;
+mod recorded_team;
 mod service;
+#[path = "../fixtures/settings.rs"]
+mod settings;
+mod sim_factory;
+mod slots;
 mod support;
 mod team_model;
 mod tool_calls;
