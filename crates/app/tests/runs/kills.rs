@@ -98,11 +98,7 @@ async fn drive(home: &Path, recorded: &JournalledRun, answers: bool) -> RunRecor
         Some(run) => run.id.clone(),
         None => create(&service).await,
     };
-    if answers {
-        answered(&service, &id, home).await
-    } else {
-        std::future::pending().await
-    }
+    if answers { answered(&service, &id, home).await } else { std::future::pending().await }
 }
 
 /// Not a test of its own: what the processes do that are killed.
@@ -183,8 +179,7 @@ fn is_as_undisturbed(home: &Path, record: &RunRecord, expected: &RunRecord) -> b
         return true;
     }
     assert!(matches!(record.state, RunState::Partial { .. }), "{record:?}");
-    let failed: Vec<_> =
-        record.tasks.iter().filter(|task| task.state != TaskState::Done).collect();
+    let failed: Vec<_> = record.tasks.iter().filter(|task| task.state != TaskState::Done).collect();
     assert!(!failed.is_empty() && failed.iter().all(|task| task.kind == "tool"), "{record:?}");
     for (task, expected) in record.tasks.iter().zip(&expected.tasks) {
         let is_last = task.title == "Sum up";

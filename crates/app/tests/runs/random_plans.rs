@@ -42,15 +42,18 @@ async fn plans(count: u64) -> Plans {
         pause: std::time::Duration::ZERO,
         granted: true,
     };
-    let team = Team::of(home.path(), Setup {
-        tools: Arc::new(ledger),
-        limits: ServiceLimits { kept: 2_000, ..ServiceLimits::default() },
-        factory,
-        events,
-        // Enough to plan.
-        parameters: 8_000_000_000,
-        ..Setup::new(home.path())
-    });
+    let team = Team::of(
+        home.path(),
+        Setup {
+            tools: Arc::new(ledger),
+            limits: ServiceLimits { kept: 2_000, ..ServiceLimits::default() },
+            factory,
+            events,
+            // Enough to plan.
+            parameters: 8_000_000_000,
+            ..Setup::new(home.path())
+        },
+    );
     let team = team.await;
     let journals = settings(home.path()).journals;
     let records = futures::stream::iter(0..count).map(|seed| {
@@ -76,10 +79,7 @@ async fn plans(count: u64) -> Plans {
 /// Checks a run by its journal.
 fn check(journalled: &JournalledRun, record: &RunRecord, plans: &mut Plans) {
     assert!(
-        matches!(
-            record.state,
-            RunState::Done | RunState::Partial { .. } | RunState::Failed { .. }
-        ),
+        matches!(record.state, RunState::Done | RunState::Partial { .. } | RunState::Failed { .. }),
         "{record:?}"
     );
     assert!(record.spent.tokens() <= TOKENS, "{} tokens", record.spent.tokens());
@@ -154,8 +154,7 @@ fn assert_inputs_are_there(run: &Run, title: &str, id: &RunId) {
         let input = usize::try_from(input.0).unwrap();
         let task = record.tasks.iter().find(|task| task.title == graph.tasks[input].title);
         let state = task.unwrap().state;
-        let is_there =
-            matches!(state, TaskState::Done | TaskState::Failed | TaskState::Skipped);
+        let is_there = matches!(state, TaskState::Done | TaskState::Failed | TaskState::Skipped);
         assert!(is_there, "{id}: `{title}` begins before its input {input}");
     }
 }

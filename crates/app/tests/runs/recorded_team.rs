@@ -1,5 +1,6 @@
 //! A team whose agents answer as they did in a recorded run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use harmonic_engine::{
     Admitted, AgentSlots, Cancel, Capabilities, Drained, Engine, EngineError, EngineStatus,
     Generation, ReslotError,
 };
-use harmonic_orchestrator::{Action, Input};
+use harmonic_orchestrator::{Action, CallId, CallSpec, Input};
 use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
 use tokio::sync::mpsc;
 
@@ -27,7 +28,7 @@ pub fn recorded_service(
     tools: Arc<dyn ToolSource>,
 ) -> RunService {
     let script = ScriptedEngine::default();
-    let mut calls = std::collections::BTreeMap::new();
+    let mut calls: BTreeMap<CallId, CallSpec> = BTreeMap::new();
     recorded.fold(|_, input, actions| {
         if let Input::Answered { call, answer } = input
             && let Some(spec) = calls.get(call)
@@ -36,7 +37,7 @@ pub fn recorded_service(
         }
         for action in actions {
             if let Action::Call { spec } = action {
-                calls.insert(spec.call, spec.clone());
+                calls.insert(spec.call, (**spec).clone());
             }
         }
     });
@@ -72,8 +73,7 @@ impl Engine for SlowScript {
                     let (sender, events) = mpsc::unbounded_channel();
                     let text = "It was not recorded.".to_owned();
                     let _ = sender.send(Event::Text { text, logprobs: Vec::new() });
-                    let usage =
-                        Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
+                    let usage = Usage { prompt_tokens: 1, completion_tokens: 1, cached_tokens: 0 };
                     let _ = sender.send(Event::Finished { reason: FinishReason::Stop, usage });
                     let (slot, queued, prompt_tokens) = (0, Duration::ZERO, 1);
                     let admitted = Admitted { request: id, slot, queued, prompt_tokens };

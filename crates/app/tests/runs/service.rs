@@ -10,9 +10,7 @@ use harmonic_journal::Limits;
 use harmonic_orchestrator::{ApprovalId, Decision, RunEvent};
 use harmonic_types::{RunBudget, RunRecord, RunState, TaskState};
 
-use crate::support::{
-    TOKENS, Team, ended, has_answer, new_run, nobody, rested, short, split,
-};
+use crate::support::{TOKENS, Team, ended, has_answer, new_run, nobody, rested, short, split};
 
 async fn team(home: &std::path::Path) -> Team {
     Team::open(home, Arc::new(NoTools), ServiceLimits::default()).await

@@ -186,13 +186,12 @@ fn changes() -> (Vec<RunChange>, Vec<RunChange>) {
         tokens,
         answer,
     };
-    let ended =
-        |id: u32| RunChange::CallEnded {
-            task: TaskId(id),
-            call: CallId(id.into()),
-            error: None,
-            is_cut: false,
-        };
+    let ended = |id: u32| RunChange::CallEnded {
+        task: TaskId(id),
+        call: CallId(id.into()),
+        error: None,
+        is_cut: false,
+    };
     let (rhymes, keep, write) =
         ("Find rhymes for red, green and other colours", "Keep the rhymes", "Write the poem");
     let first = vec![

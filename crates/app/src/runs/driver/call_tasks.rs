@@ -24,7 +24,11 @@ pub(super) struct CallTasks {
 }
 
 impl CallTasks {
-    pub(super) fn spawn(&mut self, made: MadeCall, call: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(
+        &mut self,
+        made: MadeCall,
+        call: impl Future<Output = ()> + Send + 'static,
+    ) {
         let id = self.tasks.spawn(call).id();
         self.made.insert(id, made);
     }

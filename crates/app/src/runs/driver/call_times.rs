@@ -91,16 +91,19 @@ mod tests {
         times.changed(SlotChange::Preempted, 60);
         times.changed(SlotChange::Resumed(2), 70);
         times.changed(SlotChange::Moved(0), 75);
-        assert_eq!(times.ended(80), [
-            span(SpanKind::Queued, 10, 20, None),
-            span(SpanKind::Prefill, 20, 30, Some(3)),
-            span(SpanKind::Preempted, 30, 40, None),
-            span(SpanKind::Prefill, 40, 50, Some(1)),
-            span(SpanKind::Decode, 50, 60, Some(1)),
-            span(SpanKind::Preempted, 60, 70, None),
-            span(SpanKind::Decode, 70, 75, Some(2)),
-            span(SpanKind::Decode, 75, 80, Some(0)),
-        ]);
+        assert_eq!(
+            times.ended(80),
+            [
+                span(SpanKind::Queued, 10, 20, None),
+                span(SpanKind::Prefill, 20, 30, Some(3)),
+                span(SpanKind::Preempted, 30, 40, None),
+                span(SpanKind::Prefill, 40, 50, Some(1)),
+                span(SpanKind::Decode, 50, 60, Some(1)),
+                span(SpanKind::Preempted, 60, 70, None),
+                span(SpanKind::Decode, 70, 75, Some(2)),
+                span(SpanKind::Decode, 75, 80, Some(0)),
+            ]
+        );
     }
 
     #[test]

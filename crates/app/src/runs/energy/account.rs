@@ -52,14 +52,7 @@ struct Call {
 
 impl Account {
     pub(super) fn new(idle: Watts) -> Self {
-        Self {
-            idle,
-            next: 0,
-            calls: BTreeMap::new(),
-            divided: None,
-            last: None,
-            slot_seconds: 0.0,
-        }
+        Self { idle, next: 0, calls: BTreeMap::new(), divided: None, last: None, slot_seconds: 0.0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,9 +1,8 @@
 //! Replays of simulated runs, in which anything may happen in any order.
 
 use harmonic_orchestrator::{
-    AgentProfile, Approach, Approval, AskPolicy, CallAnswer, CallFailure, CallPurpose,
-    CountedText, Decision, Lineage, Origin, RunClass, RunLimits, ToolCallResult, ToolCallSpec,
-    ToolFailure,
+    AgentProfile, Approach, Approval, AskPolicy, CallAnswer, CallFailure, CallPurpose, CountedText,
+    Decision, Lineage, Origin, RunClass, RunLimits, ToolCallResult, ToolCallSpec, ToolFailure,
 };
 use harmonic_types::{
     FinishReason, RunBudget, RunId, RunState, SpanKind, Task, TaskGraph, TaskIndex, TaskSpan, Tier,
