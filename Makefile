@@ -116,11 +116,11 @@ test: ## fetch two small models and run all tests
 
 # Four programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
 # minutes. The binary that pulls the model is the one under test, and is that of `make test`.
-test-real: ## run other people's programs and frameworks (Claude Code, Codex, LangChain …) over the real engine
+test-real: ## run other people's programs (Claude Code, Codex, LangChain …) over the real engine, and long tests
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
 	@$(STAGE) "build a llama-server to compare with (minutes the first time)" sh scripts/peers.sh
-	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --no-run
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --test runs --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
 	@$(STAGE) "pull all-minilm:22m" $(TARGET)/debug/harmonic models pull all-minilm:22m
 	@$(STAGE) "official client libraries" \
@@ -129,6 +129,8 @@ test-real: ## run other people's programs and frameworks (Claude Code, Codex, La
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
 	@$(STAGE) "MCP servers" \
 		$(CARGO) test --workspace --locked --test children -- --ignored
+	@$(STAGE) "runs that are killed, and of random plans" \
+		$(CARGO) test --workspace --locked --test runs -- --ignored
 	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \
 		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
 

@@ -111,7 +111,7 @@ mod tests {
         let mut out = BytesMut::new();
         for dialect in [Dialect::OpenAi, Dialect::Ollama, Dialect::Anthropic] {
             dialect.write_error(&error, &mut out);
-            out.put_u8(b'\n');
+            out.extend_from_slice(b"\n");
         }
         insta::assert_snapshot!(str::from_utf8(&out).expect("text"), @r#"
         {"error":{"message":"come \"later\"","type":"rate_limit_error","param":null,"code":"queue_full"}}

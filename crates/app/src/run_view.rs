@@ -296,7 +296,8 @@ mod tests {
         assert_eq!(seen.last_id(), Some(6));
 
         let mut ended = changes;
-        let end = RunChange::CallEnded { task: TaskId(1), call: CallId(1), error: None };
+        let end =
+            RunChange::CallEnded { task: TaskId(1), call: CallId(1), error: None, is_cut: false };
         ended.extend([end, task(TaskState::Done)]);
         let seen = view([snapshot(0, Vec::new())].into_iter().chain(updates(ended)));
         assert_eq!(seen.lanes().count(), 0);

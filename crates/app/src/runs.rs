@@ -24,6 +24,7 @@ mod scratch_journals;
 mod scripted_engine;
 mod service;
 mod serving;
+mod slot_watch;
 mod team;
 mod team_engine;
 mod tools;

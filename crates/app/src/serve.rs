@@ -98,7 +98,7 @@ impl TeamServer {
                 Some(tools) => Arc::new(tools),
                 None => Arc::new(NoTools),
             };
-            ServedRuns::of(&deployment, &settings.journals, tools)?
+            ServedRuns::of(&deployment, &settings.journals, tools, &events)?
         } else {
             None
         };

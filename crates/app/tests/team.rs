@@ -1,8 +1,9 @@
 //! The life of a team through the library alone, without a terminal.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::collections::BTreeMap;
-use std::path::Path;
+#[path = "fixtures/settings.rs"]
+mod settings;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,32 +14,11 @@ use harmonic_app::listen::{ListenConfig, ListenRequest};
 use harmonic_app::plan;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::{
-    AppError, CacheRoots, Event, InstanceRegistry, NoObserver, Observer, PullOptions, ServerChoice,
-    Settings, Store, TeamRequest, hint, inspect, instances,
+    AppError, Event, NoObserver, Observer, ServerChoice, TeamRequest, hint, inspect, instances,
 };
 use harmonic_types::{AgentName, EngineKind};
 
-fn settings(home: &Path) -> Settings {
-    Settings {
-        store: Store::new(home.join("models")),
-        curves: home.join("curves"),
-        tuned: home.join("setups"),
-        benches: home.join("bench"),
-        instances: InstanceRegistry::new(home.join("runs")),
-        logs: home.join("logs"),
-        journals: home.join("journals"),
-        keys: home.join("keys.toml"),
-        api_key: None,
-        caches: CacheRoots::default(),
-        pull: PullOptions::default(),
-        port: 0,
-        stack: "starter".to_owned(),
-        variables: BTreeMap::new(),
-        host: "a machine".to_owned(),
-        form_trial: None,
-        tool_processes: None,
-    }
-}
+use self::settings::settings;
 
 fn team() -> TeamRequest {
     TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() }

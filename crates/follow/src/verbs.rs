@@ -123,7 +123,8 @@ pub async fn replay(
         let ended = if replay.same {
             format!("the replay of {id} is the same: {tasks} tasks and the answer")
         } else {
-            format!("the replay of {id} differs; --json has both records")
+            let difference = replay.difference.as_deref().unwrap_or("it ended in another way");
+            format!("the replay of {id} differs: {difference}; --json has both records")
         };
         printer.text(&ended)?;
     }

@@ -1,6 +1,6 @@
 //! Inputs of a run: its journal, entry for entry.
 
-use harmonic_types::Usage;
+use harmonic_types::{TaskSpan, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{ApprovalId, Decision};
@@ -42,6 +42,12 @@ pub enum Input {
         failure: CallFailure,
         /// Tokens that were spent; `None` where none were.
         usage: Option<Usage>,
+        /// Energy beyond idle power, in millijoules; `None` without a meter.
+        #[serde(default)]
+        millijoules: Option<u64>,
+        /// Its times, as far as it came.
+        #[serde(default)]
+        spans: Vec<TaskSpan>,
     },
     /// A tool is about to be called. Written to the journal, and applied, before the call is made.
     ToolIntended {

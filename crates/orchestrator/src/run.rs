@@ -187,7 +187,11 @@ impl Run {
             Input::Started => self.start(),
             Input::PlanText { call, text } => self.plan_text(call, &text),
             Input::Answered { call, answer } => self.answered(call, answer),
-            Input::Failed { call, failure, usage } => self.failed(call, failure, usage),
+            Input::Failed { call, failure, usage, millijoules, spans } => {
+                if let Some((id, at)) = self.close(call, usage, millijoules, &spans) {
+                    self.failed(id, at, failure);
+                }
+            }
             Input::ToolIntended { call } => self.tool_intended(call),
             Input::ToolReturned { call, result } => self.tool_returned(call, result),
             Input::ToolFailed { call, failure } => self.tool_failed(call, failure),

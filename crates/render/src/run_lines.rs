@@ -51,7 +51,7 @@ impl RunLines {
                 let arguments = one_line(arguments);
                 vec![format!("[{}] calls {tool} {arguments}", who(task))]
             }
-            RunChange::CallEnded { task, call, error } => {
+            RunChange::CallEnded { task, call, error, .. } => {
                 let who = who(task);
                 let rest = self.unfinished.remove(call).filter(|rest| !rest.trim().is_empty());
                 let rest = rest.map(|rest| format!("[{who}] │ {}", one_line(&rest)));

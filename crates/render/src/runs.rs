@@ -26,7 +26,7 @@ pub fn list(runs: &[RunSummary], now_ms: u64, width: Width) -> String {
     let row = |run: &RunSummary| {
         [
             run.id.to_string(),
-            state_name(&run.state).to_owned(),
+            run.state.name().to_owned(),
             format!("{}/{}", run.tasks_done, run.tasks),
             if run.approvals > 0 { run.approvals.to_string() } else { NONE.to_owned() },
             run.spent.tokens().to_string(),
@@ -81,7 +81,7 @@ fn tasks(tasks: &[TaskRecord], width: Width) -> String {
             one_line(&task.title),
             task.agent.as_ref().map_or_else(|| NONE.to_owned(), |AgentName(name)| name.clone()),
             task.kind.clone(),
-            task_state(task.state).to_owned(),
+            task.state.name().to_owned(),
             task.spent.output_tokens.to_string(),
             task.spent.cached_tokens.to_string(),
             seconds(Duration::from_millis(task.busy_ms())),
@@ -139,31 +139,9 @@ pub fn footer(view: &RunView, hidden: usize, seconds: u64) -> String {
 pub fn state(state: &RunState) -> String {
     match state {
         RunState::Partial { reason } | RunState::Failed { reason } => {
-            format!("{}: {}", state_name(state), one_line(reason))
+            format!("{}: {}", state.name(), one_line(reason))
         }
-        state => state_name(state).to_owned(),
-    }
-}
-
-fn state_name(state: &RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::WaitingForApproval => "waits for approval",
-        RunState::Stopped => "stopped",
-        RunState::Done => "done",
-        RunState::Partial { .. } => "partial",
-        RunState::Failed { .. } => "failed",
-    }
-}
-
-fn task_state(state: TaskState) -> &'static str {
-    match state {
-        TaskState::Blocked => "blocked",
-        TaskState::Running => "running",
-        TaskState::WaitingForApproval => "waits for approval",
-        TaskState::Done => "done",
-        TaskState::Failed => "failed",
-        TaskState::Skipped => "skipped",
+        state => state.name().to_owned(),
     }
 }
 

@@ -98,6 +98,20 @@ pub enum RunState {
     },
 }
 
+impl RunState {
+    /// Its name, for people.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::WaitingForApproval => "waits for approval",
+            Self::Stopped => "stopped",
+            Self::Done => "done",
+            Self::Partial { .. } => "partial",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
 /// What was done for one task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskRecord {
@@ -144,6 +158,20 @@ pub enum TaskState {
     Failed,
     /// It was left out: a bound was reached, or a task before it failed.
     Skipped,
+}
+
+impl TaskState {
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Running => "running",
+            Self::WaitingForApproval => "waits for approval",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
 }
 
 /// A time of a task, in milliseconds since the start of the run.

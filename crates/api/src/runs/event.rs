@@ -97,6 +97,9 @@ pub enum RunChange {
         call: CallId,
         /// Failure; `None` where there is a result.
         error: Option<String>,
+        /// Whether the answer was cut off at its bound on tokens.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_cut: bool,
     },
     /// A person is asked.
     Asked {
@@ -173,7 +176,7 @@ mod tests {
             RunChange::Preempted { task, call },
             RunChange::Text { task, call, text: text(), tokens: 1, answer: true },
             RunChange::ToolCalled { task, call, tool: text(), arguments: text() },
-            RunChange::CallEnded { task, call, error: Some(text()) },
+            RunChange::CallEnded { task, call, error: Some(text()), is_cut: true },
             RunChange::Asked { approval },
             RunChange::Withdrawn { approval: id },
             RunChange::Spent { spent: RunSpent::default() },

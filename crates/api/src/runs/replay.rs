@@ -8,11 +8,14 @@ use serde::{Deserialize, Serialize};
 pub struct RunReplay {
     /// [`RunReplay::SCHEMA`].
     pub schema: String,
-    /// Whether state, answer, and the states and texts of all tasks are the same.
+    /// Whether the records are the same, and the end is that which the run had.
     pub same: bool,
+    /// What is not the same.
+    #[serde(default)]
+    pub difference: Option<String>,
     /// The record of the run.
     pub recorded: RunRecord,
-    /// The record of the replay; its times are its own.
+    /// The record of the replay, as far as it came.
     pub replayed: RunRecord,
 }
 

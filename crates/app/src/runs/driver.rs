@@ -1,12 +1,15 @@
 //! Driver of one run: does what its state machine asks for, and feeds it what comes of that.
 //!
 //! Invariants: an input is in the journal before it is applied; a tool is called after its intent is
-//! on the device; dropping the driver cancels every call and leaves a journal that can be resumed.
+//! on the device; each call ends with an input, also one whose code panics; dropping the driver
+//! cancels every call and leaves a journal that can be resumed.
 //!
 //! Does not do: decide anything about tasks (`orchestrator`), or when a call gets its slot
 //! (`admission`).
 
 mod agent_call;
+mod call_tasks;
+mod call_times;
 mod command;
 mod past;
 mod tool_call;
@@ -23,7 +26,6 @@ use harmonic_orchestrator::{
 };
 use harmonic_types::{ClientName, RunState};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +37,7 @@ use super::tools::RunTools;
 use super::updates::Updates;
 
 use self::agent_call::AgentCall;
+use self::call_tasks::{CallTasks, MadeCall};
 pub(crate) use self::command::{Command, RunView};
 pub(crate) use self::past::Past;
 use self::tool_call::ToolCall;
@@ -82,7 +85,7 @@ pub(crate) struct Driver {
     /// Calls of tools whose intent is not written yet.
     intended: BTreeMap<CallId, Box<ToolCallSpec>>,
     timers: BTreeSet<(u64, TimerId)>,
-    tasks: JoinSet<()>,
+    tasks: CallTasks,
     /// Time until which the calls of a run that is over have to end.
     grace: Option<Instant>,
 }
@@ -101,7 +104,7 @@ impl Driver {
             plans: BTreeSet::new(),
             intended: BTreeMap::new(),
             timers: BTreeSet::new(),
-            tasks: JoinSet::new(),
+            tasks: CallTasks::default(),
             grace: None,
         }
     }
@@ -200,8 +203,7 @@ impl Driver {
         let Some(member) = self.parts.team.member(&spec.agent) else {
             // The service refuses to drive a run whose agents are not there.
             let message = format!("the team has no agent `{}`", spec.agent);
-            let failure = CallFailure::Refused { message };
-            self.pending.push_back(Input::Failed { call: spec.call, failure, usage: None });
+            self.pending.push_back(refused(spec.call, message));
             return;
         };
         let cancel = CancellationToken::new();
@@ -211,16 +213,18 @@ impl Driver {
         }
         let call = AgentCall {
             is_answer: self.is_answer(&spec),
-            spec: *spec,
             member: member.clone(),
+            team: Arc::clone(&self.parts.team),
             client: self.parts.client.clone(),
             clock: self.parts.clock,
             updates: Arc::clone(&self.parts.updates),
             energy: self.parts.energy.clone(),
             inputs: self.sender.clone(),
             cancel,
+            spec: *spec,
         };
-        self.tasks.spawn(call.run());
+        let made = MadeCall { call: call.spec.call, task: call.spec.task, is_tool: false };
+        self.tasks.spawn(made, call.run());
     }
 
     /// Whether the text of a call is the answer of the run, as far as can be told before its end:
@@ -247,7 +251,8 @@ impl Driver {
             inputs: self.sender.clone(),
             cancel,
         };
-        self.tasks.spawn(call.run());
+        let made = MadeCall { call: call.spec.call, task: call.spec.task, is_tool: true };
+        self.tasks.spawn(made, call.run());
     }
 
     fn cancel(&mut self, call: CallId) {
@@ -283,6 +288,7 @@ impl Driver {
             input = self.inputs.recv() => self.pending.extend(input),
             // Without a service nobody can ask for the run any more, but it goes on.
             Some(command) = self.parts.commands.recv() => self.obey(command),
+            Some(panicked) = self.tasks.ended() => self.call_panicked(panicked),
             () = sleep_until(next) => {}
             () = self.parts.gone.cancelled(), if !is_over => {
                 let reason = "the client that asked for it is gone".to_owned();
@@ -301,8 +307,21 @@ impl Driver {
             self.timers.remove(&(at_ms, timer));
             self.pending.push_back(Input::TimerFired { timer });
         }
-        // Each of the calls has sent its input.
-        while self.tasks.try_join_next().is_some() {}
+        for panicked in self.tasks.panicked() {
+            self.call_panicked(panicked);
+        }
+    }
+
+    /// Ends a call whose code panicked, so that it has reported nothing.
+    fn call_panicked(&mut self, MadeCall { call, task, is_tool }: MadeCall) {
+        let message = "its code failed; the log of the server says where".to_owned();
+        let error = Some(message.clone());
+        self.parts.updates.send(RunChange::CallEnded { task, call, error, is_cut: false });
+        self.pending.push_back(if is_tool {
+            Input::ToolFailed { call, failure: ToolFailure::Unknown { message } }
+        } else {
+            refused(call, message)
+        });
     }
 
     /// What a list of runs shows; a failure leaves an older one, which is mended at the next start.
@@ -315,6 +334,12 @@ impl Driver {
             tracing::warn!(%error, "the summary of a run was not written");
         }
     }
+}
+
+/// The end of a call that was not made, or whose code failed.
+fn refused(call: CallId, message: String) -> Input {
+    let failure = CallFailure::Refused { message };
+    Input::Failed { call, failure, usage: None, millijoules: None, spans: Vec::new() }
 }
 
 async fn sleep_until(instant: Option<Instant>) {

@@ -72,11 +72,15 @@ pub(crate) async fn specify(
     let is_bounded = new.answer_tokens.is_some() || length.most().is_some();
     let (mut approach, note) = asked.approach(approach, is_bounded)?;
     if let Approach::Graph { graph, .. } = &mut approach {
-        if let Some((most, last)) = new.answer_tokens.zip(graph.tasks.last_mut()) {
-            bound(last, most);
+        if let (Some(most), Some(writer)) = (new.answer_tokens, answer_writer(graph)) {
+            bound(&mut graph.tasks[writer], most, &agents);
         }
         if let Some(most) = length.most() {
-            bound_texts(graph, most, &agents);
+            for task in &mut graph.tasks {
+                if matches!(task.work, Work::Ask { .. } | Work::Vote { .. }) {
+                    bound(task, most, &agents);
+                }
+            }
         }
     }
     let spec = RunSpec {
@@ -103,19 +107,26 @@ pub(crate) async fn specify(
     Ok(Specified { spec, note })
 }
 
-/// Bounds the answer of `task`, unless it is bounded more tightly.
-fn bound(task: &mut Task, most: u32) {
+/// Bounds the answer of `task`, unless it is bounded more tightly: no further than the context of its
+/// agent, which the graph's rules hold it to.
+fn bound(task: &mut Task, most: u32, agents: &[AgentProfile]) {
+    let of_task = agents.iter().find(|agent| task.work.agent() == Some(&agent.name));
+    let most = of_task.map_or(most, |agent| most.min(agent.context));
     task.max_tokens = Some(task.max_tokens.map_or(most, |tokens| tokens.min(most)));
 }
 
-/// Bounds the texts of `graph`. Verdicts have a form and are short of themselves.
-fn bound_texts(graph: &mut TaskGraph, most: u32, agents: &[AgentProfile]) {
-    for task in &mut graph.tasks {
-        if let Work::Ask { agent, .. } | Work::Vote { agent, .. } = &task.work {
-            let of_agent = agents.iter().find(|profile| profile.name == *agent);
-            // No more than the graph's rules allow.
-            let context = of_agent.map_or(most, |profile| profile.context);
-            bound(task, most.min(context));
+/// Position of the task that writes the answer of a graph: the last one, or the one that it checks;
+/// `None` where a tool gives the answer.
+pub(crate) fn answer_writer(graph: &TaskGraph) -> Option<usize> {
+    let mut at = graph.tasks.len().checked_sub(1)?;
+    loop {
+        match &graph.tasks.get(at)?.work {
+            Work::Ask { .. } | Work::Vote { .. } => return Some(at),
+            Work::Tool { .. } => return None,
+            Work::Check { of, .. } => {
+                // A check reads an earlier task.
+                at = usize::try_from(of.0).ok().filter(|of| *of < at)?;
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use harmonic_engine::{
 };
 use harmonic_journal::ArtifactId;
 use harmonic_orchestrator::{CallAnswer, CallSpec};
-use harmonic_types::{Event, Format, Prompt, Rejection, Request, Tokens};
+use harmonic_types::{AgentName, Event, Format, Prompt, Rejection, Request, Tokens};
 use tokio::sync::mpsc;
 
 /// Engine of recorded answers.
@@ -30,30 +30,44 @@ pub struct ScriptedEngine {
 impl ScriptedEngine {
     /// Records that `call` was made, and `answer`, where it has one.
     pub fn record(&self, call: &CallSpec, answer: Option<CallAnswer>) {
-        let format = call.json_schema.clone().map(Format::JsonSchema);
-        let prompt = Prompt::Chat { messages: call.messages.clone(), tools: call.tools.clone() };
-        let key = key(&call.agent.0, &prompt, format.as_ref(), Some(call.seed), call.max_tokens);
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.entry(key).or_default().extend(answer);
+        answers.entry(key_of(call)).or_default().extend(answer);
     }
 
-    /// The answer to `request`: `None` where it was made and not answered.
+    /// The answer to `call`: `None` where it was made and not answered.
+    ///
+    /// # Errors
+    /// It was never made.
+    pub(crate) fn answer_to(&self, call: &CallSpec) -> Result<Option<CallAnswer>, Rejection> {
+        self.next(&key_of(call), &call.agent)
+    }
+
     fn answer(&self, request: &Request) -> Result<Option<CallAnswer>, Rejection> {
         let most = request.max_tokens.map_or(0, |tokens| tokens.0);
         let format = request.format.as_ref();
         let key = key(&request.agent.0, &request.prompt, format, request.seed, most);
+        self.next(&key, &request.agent)
+    }
+
+    fn next(&self, key: &ArtifactId, agent: &AgentName) -> Result<Option<CallAnswer>, Rejection> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let recorded = answers.get_mut(&key).ok_or_else(|| Rejection::Invalid {
+        let recorded = answers.get_mut(key).ok_or_else(|| Rejection::Invalid {
             message: format!(
-                "the recorded run did not ask {} this: the version of the program that recorded it \
-                 makes other requests",
-                request.agent
+                "the recorded run did not ask {agent} this: the version of the program that \
+                 recorded it makes other requests"
             ),
         })?;
         let answer =
             if recorded.len() > 1 { recorded.pop_front() } else { recorded.front().cloned() };
         Ok(answer)
     }
+}
+
+/// Key of a call, which is that of its request.
+fn key_of(call: &CallSpec) -> ArtifactId {
+    let format = call.json_schema.clone().map(Format::JsonSchema);
+    let prompt = Prompt::Chat { messages: call.messages.clone(), tools: call.tools.clone() };
+    key(&call.agent.0, &prompt, format.as_ref(), Some(call.seed), call.max_tokens)
 }
 
 /// What makes two requests the same.

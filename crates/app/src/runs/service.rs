@@ -14,10 +14,12 @@ mod streams;
 mod verbs;
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use harmonic_api::runs::{RequestedTools, RunSummary};
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
@@ -273,8 +275,13 @@ impl RunService {
         );
         let closing = Closing { service: self.clone(), id, open: Arc::clone(&open), _place: place };
         let driving = self.shared.tasks.spawn(async move {
-            let ended = driver.drive().await;
-            closing.end(ended.err());
+            // What it drove can be resumed, also where its code panics.
+            let ended = AssertUnwindSafe(driver.drive()).catch_unwind().await;
+            closing.end(match ended {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("its code failed; the log of the server says where".to_owned()),
+            });
         });
         // Set once, here.
         let _ = open.driver.set(driving.abort_handle());
@@ -332,10 +339,10 @@ struct Closing {
 }
 
 impl Closing {
-    fn end(self, failure: Option<JournalError>) {
+    fn end(self, failure: Option<String>) {
         if let Some(error) = failure {
             tracing::warn!(run = %self.id, %error, "a run was interrupted, and can be resumed");
-            self.open.updates.interrupted(&error.to_string());
+            self.open.updates.interrupted(&error);
         }
         self.service.clone().remove_old();
     }

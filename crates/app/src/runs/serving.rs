@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use harmonic_engine::chat::ThinkingSupport;
 use harmonic_engine::{Engine, Health};
+use harmonic_events::EventStream;
 use harmonic_gateway::{AgentInfo, RegisteredAgent};
 use harmonic_hardware::{Sysroot, energy_meter_for};
 use harmonic_launcher::{Deployment, PlacedAgent};
@@ -20,7 +21,8 @@ use crate::agent_info;
 use crate::error::{AppError, Result};
 use crate::inspect::ENGINE_DEVICE;
 
-/// Window in which the idle power is measured. Counters are updated about every 100 ms.
+/// Window in which the idle power is measured: many updates of the slowest meters
+/// (docs/sources.md#rate-of-power-readings).
 const IDLE_WINDOW: Duration = Duration::from_secs(2);
 
 /// The runs of a server.
@@ -42,18 +44,21 @@ impl std::fmt::Debug for Engines {
 }
 
 impl ServedRuns {
-    /// The runs of `deployment`, with their journals in `folder` and `tools` to name; `None` where no agent generates
-    /// text.
+    /// The runs of `deployment`, with their journals in `folder` and `tools` to name; `None` where no
+    /// agent generates text. `events` are those of its engines.
     pub(crate) fn of(
         deployment: &Deployment,
         folder: &Path,
         tools: Arc<dyn ToolSource>,
+        events: &EventStream,
     ) -> Result<Option<Self>> {
         let plan = deployment.plan();
         let generates = |agent: &PlacedAgent<'_>| agent.engine_plan.local().pooling.is_none();
         let members = deployment.agents().filter(generates).map(member);
         let team = RunTeam::new(plan.stack.clone(), members.collect(), plan.max_in_flight);
-        let Some(team) = team.map(Arc::new) else { return Ok(None) };
+        let Some(team) = team.map(|team| Arc::new(team.watching(events.clone()))) else {
+            return Ok(None);
+        };
         let limits = ServiceLimits::default();
         let service = RunService::open(folder, Arc::clone(&team), tools, limits)
             .map_err(AppError::context("cannot open the journals of runs"))?;
@@ -84,8 +89,10 @@ impl ServedRuns {
             let Ok(Ok(Some(meter))) = opened.await else { return };
             let meter: Arc<dyn harmonic_types::EnergyMeter> = Arc::from(meter);
             let is_idle = || engines.iter().all(|engine| is_idle(&**engine));
-            if let Some(idle) = idle_power(Arc::clone(&meter), IDLE_WINDOW, is_idle).await {
-                service.set_energy(Arc::new(RunEnergy::new(meter, idle)));
+            let idle = idle_power(Arc::clone(&meter), IDLE_WINDOW, is_idle).await;
+            if let Some(idle) = idle {
+                let in_flight = move || engines.iter().map(|engine| in_flight(&**engine)).sum();
+                service.set_energy(Arc::new(RunEnergy::new(meter, idle, in_flight)));
             }
         }
     }
@@ -95,6 +102,10 @@ fn is_idle(engine: &dyn Engine) -> bool {
     let status = engine.status();
     let is_busy = status.agents.iter().any(|agent| agent.in_flight + agent.queued > 0);
     status.health == Health::Ready && !is_busy && status.preparing == 0
+}
+
+fn in_flight(engine: &dyn Engine) -> u32 {
+    engine.status().agents.iter().map(|agent| agent.in_flight).sum()
 }
 
 fn member(agent: PlacedAgent<'_>) -> TeamMember {

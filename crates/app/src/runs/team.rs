@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use harmonic_engine::Engine;
+use harmonic_events::EventStream;
 use harmonic_orchestrator::{AgentProfile, CountedText, prompt};
 use harmonic_types::{
     AgentName, Message, Prompt, Request, RequestClass, RequestId, Role, SystemTurn, Tier,
@@ -14,6 +15,7 @@ use harmonic_types::{
 use tokio::sync::Mutex;
 
 use super::request_ids;
+use super::slot_watch::{SlotWatch, WatchedSlot};
 
 /// Name of the agent that condenses, where the stack has it.
 const OPERATOR: &str = "operator";
@@ -53,6 +55,8 @@ pub struct RunTeam {
     pub(crate) places: u32,
     /// Tokens by agent: of the turns around a text, and of the agent's prompt.
     counts: Mutex<BTreeMap<AgentName, Counts>>,
+    /// What becomes of the slots of its requests; `None` where the engines publish nothing.
+    slots: Option<Arc<SlotWatch>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +70,19 @@ impl RunTeam {
     pub fn new(stack: impl Into<String>, members: Vec<TeamMember>, places: u32) -> Option<Self> {
         let (stack, counts) = (stack.into(), Mutex::default());
         let places = places.max(1);
-        (!members.is_empty()).then_some(Self { stack, members, places, counts })
+        let slots = None;
+        (!members.is_empty()).then_some(Self { stack, members, places, counts, slots })
+    }
+
+    /// The team, whose engines publish to `events` when they preempt a request and resume it.
+    #[must_use]
+    pub fn watching(self, events: EventStream) -> Self {
+        Self { slots: Some(Arc::new(SlotWatch::new(events))), ..self }
+    }
+
+    /// Watches the slot of a request that is about to be offered.
+    pub(crate) fn watch(&self, request: RequestId) -> Option<WatchedSlot> {
+        self.slots.as_ref().map(|slots| slots.watch(request))
     }
 
     /// The agent of this name.

@@ -1,11 +1,12 @@
 //! The team as a model: a request is a run, its progress reasoning, its answer the text.
 //!
 //! Invariants: dropping the generation ends the run; a run's own agents are those of the
-//! deployment, never this engine; a field of the request without effect is named in the reasoning or
-//! refused.
+//! deployment, never this engine; `max_tokens` bounds the answer, whatever the run has spent; a field
+//! of the request without effect is named in the reasoning or refused.
 //!
 //! Does not do: tools of the client, structured output, log-probabilities (refused by capability).
 
+mod answer_bound;
 mod conversation;
 mod progress;
 
@@ -125,11 +126,11 @@ impl TeamEngine {
         for note in conversation.notes {
             progress.note(&note);
         }
-        let service = self.service.clone();
+        let (service, team) = (self.service.clone(), Arc::clone(&self.team));
         self.service.spawn(async move {
             progress.follow(events).await;
             match service.view(&owner, &id).await {
-                Ok(view) => progress.end(&view.record),
+                Ok(view) => progress.end(&view.record, &team).await,
                 Err(error) => progress.fail(error.to_string()),
             }
         });

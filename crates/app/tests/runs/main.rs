@@ -2,9 +2,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod client_tools;
+mod energy;
+mod failures;
 mod http;
+mod journals;
 mod kills;
+mod random_plans;
+mod recorded_team;
 mod service;
+#[path = "../fixtures/settings.rs"]
+mod settings;
+mod sim_factory;
+mod slots;
 mod support;
 mod team_model;
 mod tool_calls;

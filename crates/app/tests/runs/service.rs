@@ -8,9 +8,9 @@ use harmonic_app::runs::{NoTools, ServiceLimits};
 use harmonic_gateway::{RunDelivery, RunOwner, Runs, RunsError};
 use harmonic_journal::Limits;
 use harmonic_orchestrator::{ApprovalId, Decision, RunEvent};
-use harmonic_types::{RunState, TaskState};
+use harmonic_types::{RunBudget, RunRecord, RunState, TaskState};
 
-use crate::support::{Team, ended, has_answer, new_run, nobody, rested, short, split};
+use crate::support::{TOKENS, Team, ended, has_answer, new_run, nobody, rested, short, split};
 
 async fn team(home: &std::path::Path) -> Team {
     Team::open(home, Arc::new(NoTools), ServiceLimits::default()).await
@@ -146,23 +146,44 @@ async fn a_stopped_run_goes_on_and_ends_as_an_undisturbed_one() {
     assert!(matches!(again, RunsError::Conflict { .. }), "{again}");
 }
 
+/// With bounds that are reached, and an interruption: what is replayed is what has happened.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recorded_run_replays_without_a_model() {
+async fn a_recorded_run_replays_to_the_last_figure_without_a_model() {
     let home = tempfile::tempdir().unwrap();
     let Team { service, deployment, .. } = team(home.path()).await;
-    let run = service.create_run(nobody(), new_run(short())).await.unwrap();
-    let record = ended(&service, &nobody(), &run.id).await;
+    let budgets = [
+        RunBudget::default(),
+        RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
+        RunBudget { tokens: Some(2_000), ..RunBudget::default() },
+        RunBudget { time_ms: Some(30), ..RunBudget::default() },
+    ];
+    let mut records = Vec::new();
+    for (at, budget) in budgets.into_iter().enumerate() {
+        let mut new = new_run(if at == 0 { short() } else { split() });
+        new.request.budget = budget;
+        let run = service.create_run(nobody(), new).await.unwrap();
+        if at < 2 {
+            service.stop(nobody(), run.id.clone()).await.unwrap();
+            service.resume(nobody(), run.id.clone()).await.unwrap();
+        }
+        records.push(ended(&service, &nobody(), &run.id).await);
+    }
+    let is_partial = |record: &&RunRecord| matches!(record.state, RunState::Partial { .. });
+    assert!(records.iter().filter(is_partial).count() > 0, "{records:?}");
     deployment.drain(std::time::Duration::ZERO).await;
-    let replayed = service.replay(nobody(), run.id.clone()).await.unwrap();
-    assert_eq!(replayed.recorded, record);
-    assert!(replayed.same, "{replayed:#?}");
+    for record in records {
+        let replay = service.replay(nobody(), record.id.clone()).await.unwrap();
+        assert_eq!(replay.difference, None);
+        assert!(replay.same);
+        assert_eq!((&replay.recorded, &replay.replayed), (&record, &record));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_takes_no_more_interrupts_the_run_and_loses_nothing() {
     let home = tempfile::tempdir().unwrap();
     // Room for the first entry, not for the answers.
-    let journal = Limits { journal: 24 << 10, ..Limits::default() };
+    let journal = Limits { journal: 20 << 10, ..Limits::default() };
     let small = ServiceLimits { journal, ..ServiceLimits::default() };
     let team = Team::open(home.path(), Arc::new(NoTools), small).await;
     let mut long = new_run(split());
@@ -209,11 +230,5 @@ async fn many_runs_at_once_end_and_leave_no_request() {
     for run in runs {
         assert!(has_answer(&ended(&team.service, &nobody(), &run.id).await));
     }
-    for (_, engine) in team.deployment.engines() {
-        let status = engine.status();
-        assert!(
-            status.agents.iter().all(|agent| agent.in_flight + agent.queued == 0),
-            "{status:?}"
-        );
-    }
+    team.idle().await;
 }

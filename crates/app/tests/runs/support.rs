@@ -1,53 +1,30 @@
 //! A team on the simulated engine, and its service of runs.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunMode, RunRequest};
-use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
-use harmonic_app::{
-    CacheRoots, InstanceRegistry, NoObserver, PullOptions, Settings, Store, TeamRequest, inspect,
-    plan,
-};
+use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
+use harmonic_engine::AgentUse;
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, Runs};
-use harmonic_launcher::{Deployment, NoProgress};
+use harmonic_launcher::{Deployment, EngineFactory, NoProgress};
 use harmonic_orchestrator::{AskPolicy, RunClass};
 use harmonic_types::{
     Bytes, EngineKind, Plan, RunBudget, RunId, RunRecord, RunState, Task, TaskGraph, TaskIndex,
     Work,
 };
 
+pub use crate::settings::settings;
+use crate::sim_factory::SimFactory;
+
 /// Seed of runs that are compared.
 pub const SEED: u64 = 7;
 
 /// A goal whose parts the recipe `split` finds.
 pub const GOAL: &str = "- Name three rivers.\n- Name three mountains.\n- Name three lakes.";
-
-pub fn settings(home: &Path) -> Settings {
-    Settings {
-        store: Store::new(home.join("models")),
-        curves: home.join("curves"),
-        tuned: home.join("setups"),
-        benches: home.join("bench"),
-        instances: InstanceRegistry::new(home.join("runs")),
-        logs: home.join("logs"),
-        journals: home.join("journals"),
-        keys: home.join("keys.toml"),
-        api_key: None,
-        caches: CacheRoots::default(),
-        pull: PullOptions::default(),
-        port: 0,
-        stack: "starter".to_owned(),
-        variables: BTreeMap::new(),
-        host: "a machine".to_owned(),
-        form_trial: None,
-        tool_processes: None,
-    }
-}
 
 /// The starter team on simulated engines.
 pub fn simulated(settings: &Settings) -> Plan {
@@ -64,15 +41,49 @@ pub struct Team {
     pub deployment: Deployment,
 }
 
+/// What a team is made of.
+pub struct Setup {
+    pub tools: Arc<dyn ToolSource>,
+    pub limits: ServiceLimits,
+    pub plan: Plan,
+    /// Factory of its engines, which publish to `events`.
+    pub factory: Arc<dyn EngineFactory>,
+    pub events: EventStream,
+    /// Parameters of the agents' models.
+    pub parameters: u64,
+}
+
+impl Setup {
+    /// The starter team on simulated engines as quick as this machine, without tools.
+    pub fn new(home: &Path) -> Self {
+        let plan = simulated(&settings(home));
+        let events = EventStream::default();
+        let factory = SimFactory::quick(events.clone());
+        Self {
+            tools: Arc::new(NoTools),
+            limits: ServiceLimits::default(),
+            plan,
+            factory: Arc::new(factory),
+            events,
+            // Too few to plan.
+            parameters: 135_000_000,
+        }
+    }
+}
+
 impl Team {
     /// The team whose journals are in `home`, with `tools`.
     pub async fn open(home: &Path, tools: Arc<dyn ToolSource>, limits: ServiceLimits) -> Self {
-        let settings = settings(home);
-        let plan = Arc::new(simulated(&settings));
-        let events = EventStream::default();
-        let factory = Arc::new(PlanEngineFactory::of(&plan, 256, None, events.clone()));
+        Self::of(home, Setup { tools, limits, ..Setup::new(home) }).await
+    }
+
+    /// The team of `setup` whose journals are in `home`.
+    pub async fn of(home: &Path, setup: Setup) -> Self {
+        let Setup { tools, limits, plan, factory, events, parameters } = setup;
+        let plan = Arc::new(plan);
+        let available = Bytes(u64::MAX);
         let deployment =
-            Deployment::start(Arc::clone(&plan), factory, Bytes(u64::MAX), &events, &NoProgress)
+            Deployment::start(Arc::clone(&plan), factory, available, &events, &NoProgress)
                 .await
                 .unwrap();
         let members = deployment.agents().map(|agent| TeamMember {
@@ -81,14 +92,32 @@ impl Team {
             role: agent.plan.spec.role.clone(),
             prompt: agent.plan.spec.system.clone(),
             context: agent.plan.context.0,
-            parameters: Some(135_000_000),
+            parameters: Some(parameters),
             engine: agent.engine,
         });
         let members = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
-        let members = Arc::new(members);
-        let service =
-            RunService::open(&settings.journals, Arc::clone(&members), tools, limits).unwrap();
+        let members = Arc::new(members.watching(events));
+        let journals = settings(home).journals;
+        let service = RunService::open(&journals, Arc::clone(&members), tools, limits).unwrap();
         Self { service, members, deployment }
+    }
+
+    /// Waits until no request is left on the engines: what was cancelled leaves with the next step.
+    pub async fn idle(&self) {
+        let busy = |agent: &AgentUse| agent.in_flight + agent.queued + agent.preempted > 0;
+        let is_busy = || {
+            self.deployment.engines().any(|(_, engine)| {
+                let status = engine.status();
+                status.agents.iter().any(busy) || status.preparing > 0
+            })
+        };
+        let until_idle = async {
+            while is_busy() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let ended = tokio::time::timeout(Duration::from_mins(1), until_idle).await;
+        ended.expect("a slot has leaked");
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use harmonic_app::runs::{NoTools, ServiceLimits, TeamEngine};
 use harmonic_engine::Engine;
 use harmonic_gateway::Runs;
-use harmonic_types::{Event, FinishReason, Message, Rejection, Request, RequestId, Role, RunState};
+use harmonic_types::{
+    Event, FinishReason, Message, Rejection, Request, RequestId, Role, RunState, Tokens,
+};
 
 use crate::support::{GOAL, Team, ended, has_answer, nobody, rested};
 
@@ -59,11 +61,7 @@ async fn a_client_that_leaves_ends_its_run() {
         matches!(record.state, RunState::Partial { .. } | RunState::Failed { .. }),
         "{record:?}"
     );
-    for (_, engine) in team.deployment.engines() {
-        let status = engine.status();
-        let busy = status.agents.iter().filter(|agent| agent.in_flight + agent.queued > 0);
-        assert_eq!(busy.count(), 0, "{status:?}");
-    }
+    team.idle().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,4 +78,47 @@ async fn what_the_team_cannot_do_is_refused_before_a_run_is_made() {
     assert!(!capabilities.tools && !capabilities.logprobs && capabilities.generation);
     assert!(matches!(engine.submit(assistant).await, Err(Rejection::Invalid { .. })));
     assert_eq!(team.service.list(nobody(), 10).await.unwrap(), []);
+}
+
+/// The events of an answer: its text, what was streamed of it, and its end.
+async fn answer(engine: &TeamEngine, request: Request) -> (String, FinishReason) {
+    let mut generation = engine.submit(request).await.unwrap();
+    let (mut text, mut end) = (String::new(), None);
+    while let Some(event) = generation.next().await {
+        match event {
+            Event::Text { text: more, .. } => text.push_str(&more),
+            Event::Finished { reason, .. } => end = Some(reason),
+            Event::Reasoning { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    (text, end.unwrap())
+}
+
+/// Tokens of a text, as an agent counts them.
+async fn tokens(team: &Team, text: &str) -> u32 {
+    let executive = team.deployment.agents().next().unwrap();
+    let count = |text| {
+        let agent = executive.plan.name.clone();
+        executive.engine.count_tokens(Request { agent, ..question(text) })
+    };
+    count(text).await.unwrap().0 - count("").await.unwrap().0
+}
+
+/// Whoever writes the answer: one agent, several of them, or a task that a check reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn max_tokens_bound_the_answer_and_not_the_run() {
+    let home = tempfile::tempdir().unwrap();
+    let team = Team::open(home.path(), Arc::new(NoTools), ServiceLimits::default()).await;
+    for recipe in ["split", "vote", "write-check"] {
+        let engine = TeamEngine::recipe(recipe, team.service.clone(), Arc::clone(&team.members));
+        for most in [1, 20, 100_000] {
+            let request = Request { max_tokens: Some(Tokens(most)), ..question(GOAL) };
+            let (text, reason) = answer(&engine, request).await;
+            assert!(tokens(&team, &text).await <= most, "{recipe}: {text}");
+            if most < 100_000 {
+                assert_eq!(reason, FinishReason::Length, "{recipe}: {text}");
+            }
+        }
+    }
 }

@@ -59,7 +59,8 @@ impl RunTools for Ledger {
         use std::io::Write;
         async move {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.file);
-            writeln!(file.unwrap(), "{arguments}").unwrap();
+            // One write: a process that is killed leaves no half of a line.
+            file.unwrap().write_all(format!("{arguments}\n").as_bytes()).unwrap();
             tokio::time::sleep(self.pause).await;
             Ok(ToolOutput { text: format!("added {arguments}"), is_error: false, bytes_cut: 0 })
         }

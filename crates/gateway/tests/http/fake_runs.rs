@@ -258,7 +258,13 @@ impl Runs for FakeRuns {
     ) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
         ready(self.with(owner, &id, |kept| {
             let (schema, record) = (RunReplay::SCHEMA.to_owned(), kept.record.clone());
-            Ok(RunReplay { schema, same: true, recorded: record.clone(), replayed: record })
+            Ok(RunReplay {
+                schema,
+                same: true,
+                difference: None,
+                recorded: record.clone(),
+                replayed: record,
+            })
         }))
     }
 

@@ -190,8 +190,12 @@ fn changes() -> (Vec<RunChange>, Vec<RunChange>) {
         tokens,
         answer,
     };
-    let ended =
-        |id: u32| RunChange::CallEnded { task: TaskId(id), call: CallId(id.into()), error: None };
+    let ended = |id: u32| RunChange::CallEnded {
+        task: TaskId(id),
+        call: CallId(id.into()),
+        error: None,
+        is_cut: false,
+    };
     let (rhymes, keep, write) =
         ("Find rhymes for red, green and other colours", "Keep the rhymes", "Write the poem");
     let first = vec![
@@ -336,7 +340,8 @@ impl Runs for ScriptedRuns {
     fn replay(&self, _: RunOwner, id: RunId) -> BoxFuture<'static, Result<RunReplay, RunsError>> {
         self.known(&id, |record| {
             let (schema, recorded) = (RunReplay::SCHEMA.to_owned(), record.clone());
-            RunReplay { schema, same: false, replayed: recorded.clone(), recorded }
+            let difference = Some("the record is another".to_owned());
+            RunReplay { schema, same: false, difference, replayed: recorded.clone(), recorded }
         })
     }
 

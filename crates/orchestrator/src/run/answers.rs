@@ -86,8 +86,8 @@ impl Run {
         self.progress(id);
     }
 
-    pub(super) fn failed(&mut self, call: CallId, failure: CallFailure, usage: Option<Usage>) {
-        let Some((id, at)) = self.close(call, usage, None, &[]) else { return };
+    /// Goes on with a step whose call has failed.
+    pub(super) fn failed(&mut self, id: TaskId, at: usize, failure: CallFailure) {
         match failure {
             CallFailure::Restarting { retry_after_ms } => {
                 self.retry(id, at, retry_after_ms, "its engine kept restarting");
@@ -105,7 +105,7 @@ impl Run {
     }
 
     /// Books the end of a call, and gives the step that it was made for, if that still waits for it.
-    fn close(
+    pub(super) fn close(
         &mut self,
         call: CallId,
         usage: Option<Usage>,

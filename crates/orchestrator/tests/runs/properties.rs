@@ -133,8 +133,14 @@ fn happen(driver: &mut Driver, (kind, which, how): Happening) {
         8 => {
             let Some(call) = pick(&driver.cancelled, which) else { return };
             let spec = driver.cancelled[&call].clone();
-            let usage = Some(answer(&spec, "").usage);
-            driver.feed(Input::Failed { call, failure: CallFailure::Cancelled, usage });
+            let given = answer(&spec, "");
+            driver.feed(Input::Failed {
+                call,
+                failure: CallFailure::Cancelled,
+                usage: Some(given.usage),
+                millijoules: given.millijoules,
+                spans: Vec::new(),
+            });
         }
         _ => {
             if how % 3 == 0 {
@@ -148,7 +154,13 @@ fn happen(driver: &mut Driver, (kind, which, how): Happening) {
 /// A result of a call, within what was reserved.
 fn outcome(spec: &harmonic_orchestrator::CallSpec, how: u8) -> Input {
     let call = spec.call;
-    let failed = |failure| Input::Failed { call, failure, usage: None };
+    let failed = |failure| Input::Failed {
+        call,
+        failure,
+        usage: None,
+        millijoules: None,
+        spans: Vec::new(),
+    };
     let mut given = scripted(spec);
     match how % 16 {
         0 => return failed(CallFailure::Restarting { retry_after_ms: 500 }),

@@ -299,7 +299,13 @@ impl Driver {
 
     pub fn fail(&mut self, title: &str, failure: CallFailure) -> Vec<Action> {
         let call = self.call(title).call;
-        self.feed(Input::Failed { call, failure, usage: None })
+        self.feed(Input::Failed {
+            call,
+            failure,
+            usage: None,
+            millijoules: None,
+            spans: Vec::new(),
+        })
     }
 
     /// The first open call of the task with this title.

@@ -9,7 +9,7 @@ use harmonic_types::{RunRecord, Task, TaskState};
 use maud::{Markup, html};
 
 use super::layers::{Edge, Layout, layout};
-use super::task::{TaskView, glyph, state, views};
+use super::task::{TaskView, glyph, views};
 use super::text;
 use crate::chart::{Area, cut, px, wrap};
 
@@ -101,7 +101,7 @@ fn lines(index: usize, task: &Task, view: Option<&TaskView<'_>>) -> Vec<(&'stati
     let mut lines: Vec<_> = title.into_iter().map(|line| ("title", line)).collect();
     if let Some(view) = view {
         lines.push(("note", cut(&view.work(), TYPE, limit)));
-        let (glyph, word) = (glyph(view.record.state), state(view.record.state));
+        let (glyph, word) = (glyph(view.record.state), view.record.state.name());
         lines.push(("name", cut(&format!("{glyph} {word}"), TYPE, limit)));
     }
     lines

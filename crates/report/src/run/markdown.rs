@@ -7,7 +7,7 @@ use harmonic_types::RunRecord;
 use maud::Escaper;
 
 use super::page::{facts, origin, started, title};
-use super::task::{TaskView, glyph, reason, run_state, state, views};
+use super::task::{TaskView, glyph, reason, views};
 use super::{costs, text};
 use crate::markdown::text::{cell, plain};
 use crate::number_format::or_absent;
@@ -40,7 +40,7 @@ pub fn render(record: &RunRecord) -> String {
 }
 
 fn head(record: &RunRecord) -> Vec<String> {
-    let state = run_state(&record.state);
+    let state = record.state.name();
     let state = match reason(&record.state) {
         Some(reason) => format!("- {state}: {}", cell(&reason)),
         None => format!("- {state}"),
@@ -54,7 +54,7 @@ fn head(record: &RunRecord) -> Vec<String> {
 }
 
 fn task_row(view: &TaskView<'_>) -> Vec<String> {
-    let state = format!("{} {}", glyph(view.record.state), state(view.record.state));
+    let state = format!("{} {}", glyph(view.record.state), view.record.state.name());
     vec![cell(&view.label), cell(&view.title), cell(&view.work()), or_absent(view.inputs()), state]
 }
 
@@ -79,7 +79,7 @@ fn text_of(view: &TaskView<'_>) -> Vec<String> {
     }
     match &view.record.text {
         Some(text) => lines.extend(fence(text)),
-        None => lines.extend(block(&format!("No text: {}.", state(view.record.state)))),
+        None => lines.extend(block(&format!("No text: {}.", view.record.state.name()))),
     }
     lines.extend(["</details>".to_owned(), String::new()]);
     lines

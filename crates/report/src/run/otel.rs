@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::costs::wall_ms;
-use super::task::{TaskView, run_state, span_name, state, views};
+use super::task::{TaskView, span_name, views};
 use super::text;
 
 /// Version of the conventions.
@@ -81,7 +81,7 @@ impl Trace<'_> {
             ("gen_ai.operation.name", json!("invoke_workflow")),
             ("gen_ai.workflow.name", json!(text::start(&workflow, LONGEST_NAME))),
             ("gen_ai.conversation.id", json!(text::line(&record.id.0))),
-            ("harmonic.run.state", json!(run_state(&record.state))),
+            ("harmonic.run.state", json!(record.state.name())),
         ];
         if record.tasks.iter().any(|task| !task.spans.is_empty()) {
             attributes.extend(usage(&record.spent));
@@ -129,7 +129,7 @@ impl Trace<'_> {
         }
         attributes.push(("harmonic.task.title", json!(text::start(&view.title, LONGEST_NAME))));
         attributes.push(("harmonic.task.kind", json!(text::start(&record.kind, LONGEST_NAME))));
-        attributes.push(("harmonic.task.state", json!(state(record.state))));
+        attributes.push(("harmonic.task.state", json!(record.state.name())));
         let is_ok = match record.state {
             TaskState::Done => Some(true),
             TaskState::Failed => Some(false),

@@ -8,7 +8,7 @@
 use harmonic_types::{RunRecord, SpanKind};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::task::{self, TaskView, glyph, reason, run_state, state, views};
+use super::task::{TaskView, glyph, reason, views};
 use super::{costs, graph, style, text, timeline};
 use crate::number_format::{digits, or_absent};
 use crate::{chart, palette};
@@ -43,7 +43,7 @@ pub fn render(record: &RunRecord) -> String {
                     p class="kind" { "harmonic run, " (text::start(&record.id.0, LONGEST_NAME)) }
                     h1 { (title) }
                     p {
-                        span class="fact" { (run_state(&record.state)) } " · "
+                        span class="fact" { (record.state.name()) } " · "
                         span class="fact" { (origin(record)) }
                         @if let Some(started) = started(record) { " · " span class="fact" { (started) } }
                     }
@@ -52,7 +52,7 @@ pub fn render(record: &RunRecord) -> String {
                     @if text::block(&record.goal).trim() != title { p class="goal" { (text::block(&record.goal)) } }
                     (figures(record))
                     @if let Some(reason) = reason(&record.state) {
-                        p class="reason" { strong { (run_state(&record.state)) } ": " (reason) }
+                        p class="reason" { strong { (record.state.name()) } ": " (reason) }
                     }
                     section {
                         h2 { "Answer" }
@@ -201,7 +201,7 @@ fn table(record: &RunRecord) -> Markup {
                             tr {
                                 th scope="row" class="words" { (text::start(&view.name(), 80)) }
                                 td class="words" { (text::start(&view.work(), LONGEST_NAME)) }
-                                td class="words" { (glyph(view.record.state)) " " (state(view.record.state)) }
+                                td class="words" { (glyph(view.record.state)) " " (view.record.state.name()) }
                                 @for cell in costs::of_task(&view) { td { (cell) } }
                             }
                         }
@@ -235,7 +235,7 @@ fn text_of(view: &TaskView<'_>) -> Markup {
         details {
             summary {
                 (glyph(record.state)) " " strong { (view.name()) } " "
-                span class="about" { (view.work()) ", " (state(record.state)) }
+                span class="about" { (view.work()) ", " (record.state.name()) }
             }
             @if let Some(inputs) = view.inputs() { p class="faint" { "Reads " (inputs) "." } }
             @if let Some(instruction) = view.instruction() {
@@ -243,7 +243,7 @@ fn text_of(view: &TaskView<'_>) -> Markup {
             }
             @match &record.text {
                 Some(text) => div class="text" dir="auto" { (text::block(text)) },
-                None => p class="faint" { "No text: " (task::state(record.state)) "." },
+                None => p class="faint" { "No text: " (record.state.name()) "." },
             }
         }
     }

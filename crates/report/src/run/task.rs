@@ -1,6 +1,6 @@
 //! The tasks of a record, with what is said of each everywhere.
 //!
-//! Owns: which record belongs to which task of the graph, names, and words of states and kinds.
+//! Owns: which record belongs to which task of the graph, names, glyphs of states, words of times.
 
 use harmonic_types::{RunRecord, RunState, SpanKind, Task, TaskRecord, TaskState, Work};
 
@@ -99,30 +99,6 @@ pub const fn glyph(state: TaskState) -> char {
         TaskState::Done => '✓',
         TaskState::Failed => '✕',
         TaskState::Skipped => '–',
-    }
-}
-
-/// Words of a state.
-pub const fn state(state: TaskState) -> &'static str {
-    match state {
-        TaskState::Blocked => "blocked",
-        TaskState::Running => "running",
-        TaskState::WaitingForApproval => "waits for approval",
-        TaskState::Done => "done",
-        TaskState::Failed => "failed",
-        TaskState::Skipped => "skipped",
-    }
-}
-
-/// Word of a run's state.
-pub const fn run_state(state: &RunState) -> &'static str {
-    match state {
-        RunState::Running => "running",
-        RunState::WaitingForApproval => "waits for approval",
-        RunState::Stopped => "stopped",
-        RunState::Done => "done",
-        RunState::Partial { .. } => "partial",
-        RunState::Failed { .. } => "failed",
     }
 }
 

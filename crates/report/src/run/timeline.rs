@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::costs::wall_ms;
 use super::packing::{Packed, pack, rows};
 use super::style::{TILE, hatch, is_solid};
-use super::task::{SPAN_KINDS, TaskView, glyph, span_name, span_words, state, views};
+use super::task::{SPAN_KINDS, TaskView, glyph, span_name, span_words, views};
 use crate::chart::{Anchor, Format, LabelLayout, Scale, cut, label, px, spaced, ticks, width};
 use crate::number_format::time;
 
@@ -151,7 +151,7 @@ pub fn place(record: &RunRecord, format: Format) -> Option<Timeline> {
 /// Name of a lane, and what stands in one without times.
 fn name(view: &TaskView<'_>) -> (String, &'static str) {
     let mark = glyph(view.record.state);
-    (format!("{mark} {}", view.name()), state(view.record.state))
+    (format!("{mark} {}", view.name()), view.record.state.name())
 }
 
 /// Swatches of the kinds that occur, and the lower end of the legend.

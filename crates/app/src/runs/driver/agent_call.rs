@@ -7,16 +7,18 @@ use harmonic_api::runs::RunChange;
 use harmonic_engine::Generation;
 use harmonic_orchestrator::{CallAnswer, CallFailure, CallPurpose, CallSpec, Input, RunClass};
 use harmonic_types::{
-    ClientName, Event, FinishReason, Format, Prompt, Rejection, Request, RequestClass, SpanKind,
-    TaskSpan, Tokens, ToolCall, Usage,
+    ClientName, Event, FinishReason, Format, Prompt, Rejection, Request, RequestClass, Tokens,
+    ToolCall, Usage,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::call_times::CallTimes;
 use crate::runs::clock::RunClock;
 use crate::runs::energy::{EnergyShare, RunEnergy};
 use crate::runs::request_ids;
-use crate::runs::team::{TeamMember, request};
+use crate::runs::slot_watch::{SlotChange, WatchedSlot};
+use crate::runs::team::{RunTeam, TeamMember, request};
 use crate::runs::updates::Updates;
 
 /// Time until a retry where an engine does not say one.
@@ -26,6 +28,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct AgentCall {
     pub(super) spec: CallSpec,
     pub(super) member: TeamMember,
+    pub(super) team: Arc<RunTeam>,
     pub(super) client: ClientName,
     /// Whether its text is the answer of the run.
     pub(super) is_answer: bool,
@@ -37,7 +40,7 @@ pub(super) struct AgentCall {
 }
 
 /// What has come of an answer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
     text: String,
     tool_calls: Vec<ToolCall>,
@@ -46,9 +49,9 @@ struct Progress {
     prompt_tokens: u32,
     /// Text of a plan that was not reported yet.
     unreported: String,
-    slot: u32,
-    queued: (u64, u64),
-    first_ms: Option<u64>,
+    times: CallTimes,
+    /// Account of its energy, while it has a slot.
+    share: Option<EnergyShare>,
 }
 
 /// How an answer ended.
@@ -57,116 +60,142 @@ enum End {
     Failed(CallFailure),
 }
 
+/// What a call hears of its engine.
+enum Heard {
+    Event(Event),
+    Slot(SlotChange),
+    /// No event came in time.
+    Nothing,
+}
+
 impl AgentCall {
     /// Makes the call, and reports what came of it.
     pub(super) async fn run(self) {
-        let mut progress = Progress::default();
-        let share = match &self.energy {
-            Some(energy) => Some(energy.open().await),
-            None => None,
+        let mut progress = Progress {
+            text: String::new(),
+            tool_calls: Vec::new(),
+            tokens: 0,
+            prompt_tokens: 0,
+            unreported: String::new(),
+            times: CallTimes::offered(self.clock.now_ms()),
+            share: None,
         };
-        let end = self.answer(&mut progress, share.as_ref()).await;
-        let millijoules = match share {
+        let end = self.answer(&mut progress).await;
+        let ended_ms = self.clock.now_ms();
+        let millijoules = match progress.share.take() {
             Some(share) => share.end().await,
             None => None,
         };
         let CallSpec { task, call, .. } = self.spec;
-        let error = match &end {
-            End::Finished(..) => None,
-            End::Failed(failure) => Some(reason(failure)),
+        let (error, is_cut) = match &end {
+            End::Finished(finish, _) => (None, *finish == FinishReason::Length),
+            End::Failed(failure) => (Some(reason(failure)), false),
         };
-        self.updates.send(RunChange::CallEnded { task, call, error });
+        self.updates.send(RunChange::CallEnded { task, call, error, is_cut });
+        let Progress { text, tool_calls, tokens, prompt_tokens, times, .. } = progress;
+        let spans = times.ended(ended_ms);
         let input = match end {
             End::Finished(finish, usage) => {
-                let spans = self.spans(&progress);
-                let Progress { text, tool_calls, .. } = progress;
                 let answer = CallAnswer { text, tool_calls, finish, usage, millijoules, spans };
                 Input::Answered { call, answer }
             }
             End::Failed(failure) => {
-                let usage = (progress.prompt_tokens > 0).then_some(Usage {
-                    prompt_tokens: progress.prompt_tokens,
-                    completion_tokens: progress.tokens,
-                    cached_tokens: 0,
-                });
-                Input::Failed { call, failure, usage }
+                let usage = Usage { prompt_tokens, completion_tokens: tokens, cached_tokens: 0 };
+                let usage = (prompt_tokens > 0).then_some(usage);
+                Input::Failed { call, failure, usage, millijoules, spans }
             }
         };
         // The driver has ended.
         let _ = self.inputs.send(input).await;
     }
 
-    async fn answer(&self, progress: &mut Progress, share: Option<&EnergyShare>) -> End {
+    async fn answer(&self, progress: &mut Progress) -> End {
         let CallSpec { task, call, turn, .. } = self.spec;
         let agent = self.spec.agent.clone();
         self.updates.send(RunChange::Queued { task, call, agent, turn });
-        let offered_ms = self.clock.now_ms();
+        let request = self.request();
+        let mut slot = self.team.watch(request.id);
         let submitted = tokio::select! {
             biased;
             () = self.cancel.cancelled() => return End::Failed(CallFailure::Cancelled),
-            submitted = self.member.engine.submit(self.request()) => submitted,
+            submitted = self.member.engine.submit(request) => submitted,
         };
         let mut generation = match submitted {
             Ok(generation) => generation,
             Err(rejection) => return End::Failed(failure(&rejection)),
         };
         let admitted = generation.admitted();
-        progress.slot = admitted.slot;
         progress.prompt_tokens = admitted.prompt_tokens;
-        progress.queued = (offered_ms, self.clock.now_ms());
+        progress.times.granted(admitted.slot, self.clock.now_ms());
         self.updates.send(RunChange::Granted { task, call, slot: admitted.slot });
+        if let Some(energy) = &self.energy {
+            progress.share = Some(energy.open().await);
+        }
         loop {
-            let event = tokio::select! {
+            let heard = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => return End::Failed(CallFailure::Cancelled),
-                event = self.next(&mut generation) => event,
+                heard = self.next(&mut generation, slot.as_mut()) => heard,
             };
-            let Some(event) = event else { return End::Failed(CallFailure::Stalled) };
-            if let Some(end) = self.take(event, progress, share).await {
-                return end;
-            }
-        }
-    }
-
-    /// The next event; `None` where none came in time and the request is not waiting to resume.
-    async fn next(&self, generation: &mut Generation) -> Option<Event> {
-        let idle = Duration::from_millis(self.spec.idle_ms);
-        loop {
-            match tokio::time::timeout(idle, generation.next()).await {
-                Ok(Some(event)) => return Some(event),
-                Ok(None) => {
-                    let message = "the engine stopped in the middle of the answer".to_owned();
-                    return Some(Event::Failed { message });
-                }
-                Err(_) => {
-                    let status = self.member.engine.status();
-                    let is_preempted = |agent: &harmonic_engine::AgentUse| {
-                        agent.agent == self.spec.agent && agent.preempted > 0
-                    };
-                    if !status.agents.iter().any(is_preempted) {
-                        return None;
+            match heard {
+                Heard::Event(event) => {
+                    if let Some(end) = self.take(event, progress).await {
+                        return end;
                     }
                 }
+                Heard::Slot(change) => self.slot_changed(change, progress).await,
+                Heard::Nothing if self.is_preempted() => {}
+                Heard::Nothing => return End::Failed(CallFailure::Stalled),
             }
         }
     }
 
-    async fn take(
-        &self,
-        event: Event,
-        progress: &mut Progress,
-        share: Option<&EnergyShare>,
-    ) -> Option<End> {
+    /// What comes next, within the time that a call may be without a token.
+    async fn next(&self, generation: &mut Generation, slot: Option<&mut WatchedSlot>) -> Heard {
+        let changed = async {
+            match slot {
+                Some(slot) => slot.changed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            change = changed => Heard::Slot(change),
+            event = generation.next() => Heard::Event(event.unwrap_or_else(|| Event::Failed {
+                message: "the engine stopped in the middle of the answer".to_owned(),
+            })),
+            () = tokio::time::sleep(Duration::from_millis(self.spec.idle_ms)) => Heard::Nothing,
+        }
+    }
+
+    /// Whether a request of the agent waits to resume, which may be this one.
+    fn is_preempted(&self) -> bool {
+        let agents = self.member.engine.status().agents;
+        agents.iter().any(|agent| agent.agent == self.spec.agent && agent.preempted > 0)
+    }
+
+    async fn slot_changed(&self, change: SlotChange, progress: &mut Progress) {
+        let CallSpec { task, call, .. } = self.spec;
+        progress.times.changed(change, self.clock.now_ms());
+        self.updates.send(match change {
+            SlotChange::Preempted => RunChange::Preempted { task, call },
+            SlotChange::Resumed(slot) | SlotChange::Moved(slot) => {
+                RunChange::Granted { task, call, slot }
+            }
+        });
+        if let Some(share) = &progress.share {
+            share.set_in_slot(change != SlotChange::Preempted).await;
+        }
+    }
+
+    async fn take(&self, event: Event, progress: &mut Progress) -> Option<End> {
         let counts = matches!(
             event,
             Event::Text { .. } | Event::Reasoning { .. } | Event::ToolArguments { .. }
         );
         if counts {
             progress.tokens += 1;
-            progress.first_ms.get_or_insert_with(|| self.clock.now_ms());
-            if let Some(share) = share {
-                share.token();
-            }
+            progress.times.token(self.clock.now_ms());
         }
         match event {
             Event::Text { text, .. } => {
@@ -232,20 +261,6 @@ impl AgentCall {
             format: self.spec.json_schema.clone().map(Format::JsonSchema),
             ..request
         }
-    }
-
-    /// Its times, as far as it came.
-    fn spans(&self, progress: &Progress) -> Vec<TaskSpan> {
-        let (offered, admitted) = progress.queued;
-        let end = self.clock.now_ms();
-        let first = progress.first_ms.unwrap_or(end);
-        let slot = Some(progress.slot);
-        let spans = [
-            TaskSpan { kind: SpanKind::Queued, from_ms: offered, to_ms: admitted, slot: None },
-            TaskSpan { kind: SpanKind::Prefill, from_ms: admitted, to_ms: first, slot },
-            TaskSpan { kind: SpanKind::Decode, from_ms: first, to_ms: end, slot },
-        ];
-        spans.into_iter().filter(|span| span.ms() > 0 || span.kind == SpanKind::Decode).collect()
     }
 }
 

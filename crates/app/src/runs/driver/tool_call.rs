@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use harmonic_api::runs::RunChange;
 use harmonic_orchestrator::{Input, ToolCallResult, ToolCallSpec, ToolFailure};
 use harmonic_types::{SpanKind, TaskSpan, ToolOutput};
@@ -13,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::runs::clock::RunClock;
 use crate::runs::tools::RunTools;
 use crate::runs::updates::Updates;
+
+/// Time that a tool has to end after its own time, and after it was cancelled.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// A call of a tool whose intent is written.
 pub(super) struct ToolCall {
@@ -43,7 +45,7 @@ impl ToolCall {
             }
             Err(ToolFailure::Cancelled) => Some("it was cancelled".to_owned()),
         };
-        self.updates.send(RunChange::CallEnded { task, call, error });
+        self.updates.send(RunChange::CallEnded { task, call, error, is_cut: false });
         let input = match result {
             Ok(output) => {
                 let to_ms = self.clock.now_ms();
@@ -61,19 +63,33 @@ impl ToolCall {
         if self.cancel.is_cancelled() {
             return Err(ToolFailure::Cancelled);
         }
-        let time = Duration::from_millis(self.spec.max_ms);
-        let calling = self.tools.call(
-            self.spec.tool.clone(),
-            self.spec.arguments.clone(),
-            time,
-            self.spec.max_bytes,
-            self.cancel.clone(),
-        );
-        // A tool's panic is a failure of that call, of which nobody knows what it did.
-        let calling = std::panic::AssertUnwindSafe(calling).catch_unwind();
-        calling.await.unwrap_or_else(|_| {
-            let message = "the tool's code failed".to_owned();
-            Err(ToolFailure::Unknown { message })
-        })
+        let ToolCallSpec { max_ms, max_bytes, .. } = self.spec;
+        let time = Duration::from_millis(max_ms);
+        let (tool, arguments) = (self.spec.tool.clone(), self.spec.arguments.clone());
+        let calling = self.tools.call(tool, arguments, time, max_bytes, self.cancel.clone());
+        let cancelled = async {
+            self.cancel.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        // A tool ends by itself when its time is over or it is cancelled. One that does not holds
+        // nothing up.
+        let message = tokio::select! {
+            output = calling => return output.map(|output| within(output, max_bytes)),
+            () = tokio::time::sleep(time + GRACE) => format!("it did not end within {max_ms} ms"),
+            () = cancelled => "it was cancelled while it ran".to_owned(),
+        };
+        Err(ToolFailure::Unknown { message })
     }
+}
+
+/// `output` with the first `most` bytes of its text.
+fn within(mut output: ToolOutput, most: u64) -> ToolOutput {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    if output.text.len() > most {
+        let kept = output.text.floor_char_boundary(most);
+        output.bytes_cut = output.bytes_cut.saturating_add((output.text.len() - kept) as u64);
+        output.text.truncate(kept);
+        output.text.shrink_to_fit();
+    }
+    output
 }

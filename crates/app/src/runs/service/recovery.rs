@@ -1,6 +1,6 @@
 //! What the service does with the runs of an earlier process, and with old ones.
 
-use harmonic_api::runs::RunReplay;
+use harmonic_api::runs::{RunReplay, RunSummary as EndedRun};
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::RunSummary;
 use harmonic_orchestrator::Input;
@@ -12,6 +12,7 @@ use super::stored::StoredRun;
 use super::{Ready, RunService};
 use crate::runs::driver::is_final;
 use crate::runs::entry::{Entry, JournalledRun, ReadError};
+use crate::runs::new_run::refused;
 use crate::runs::replay::replay;
 
 impl RunService {
@@ -141,15 +142,20 @@ impl RunService {
             });
         }
         let (service, run) = (self.clone(), id.clone());
-        let journalled = blocking(move || {
-            let folder = tempfile::tempdir().map_err(|error| RunsError::Failed {
-                message: format!("no folder for the replay can be made: {error}"),
-            })?;
+        blocking(move || {
             let journalled = service.journalled(&run).map_err(|error| of_reading(error, &run))?;
-            Ok::<_, RunsError>((folder, journalled))
-        });
-        let (folder, journalled) = journalled.await??;
-        replay(journalled, folder.path()).await
+            let ended = service.written_summary(&run)?;
+            replay(&journalled, ended.as_ref()).map_err(|error| refused(&error))
+        })
+        .await?
+    }
+
+    /// The summary that the driver of a run wrote at its end. Blocks.
+    fn written_summary(&self, id: &RunId) -> Result<Option<EndedRun>, RunsError> {
+        let listing = self.shared.store.list().map_err(|error| of_journal(error, id))?;
+        let listed = listing.runs.into_iter().find(|listed| listed.header.run == *id);
+        let summary = listed.and_then(|listed| listed.summary).filter(|summary| summary.finished);
+        Ok(summary.and_then(|summary| serde_json::from_value(summary.detail).ok()))
     }
 
     /// Removes finished runs beyond those that are kept, on a thread of its own.

@@ -1,13 +1,19 @@
 //! The events of a run as those of a generation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::StreamExt;
 use harmonic_api::runs::RunChange;
 use harmonic_gateway::{RunDelivery, RunEvents};
-use harmonic_orchestrator::{RunEvent, TaskId};
-use harmonic_types::{Event, FinishReason, Request, RunRecord, RunState, TaskState, Usage};
+use harmonic_orchestrator::{CallId, RunEvent, TaskId};
+use harmonic_types::{
+    Event, FinishReason, Request, RunRecord, RunState, Task, TaskRecord, TaskState, Usage,
+};
 use tokio::sync::mpsc::UnboundedSender;
+
+use super::answer_bound::AnswerBound;
+use crate::runs::new_run::answer_writer;
+use crate::runs::team::RunTeam;
 
 /// Writer of a generation's events.
 pub(super) struct Progress {
@@ -17,9 +23,16 @@ pub(super) struct Progress {
     /// Whether text may be sent before the answer is whole.
     streams: bool,
     stop: Vec<String>,
+    /// Bound of the answer.
+    bound: Option<AnswerBound>,
     /// What of the answer was sent.
     sent: String,
+    /// The call whose answer was sent last, and how many were.
+    answering: Option<CallId>,
+    attempts: u32,
     titles: BTreeMap<TaskId, String>,
+    /// Tasks whose last call was cut off at its bound.
+    cut: BTreeSet<TaskId>,
 }
 
 impl Progress {
@@ -29,8 +42,12 @@ impl Progress {
             reasons: request.thinking != Some(false),
             streams: request.stop.is_empty(),
             stop: request.stop.clone(),
+            bound: request.max_tokens.map(AnswerBound::new),
             sent: String::new(),
+            answering: None,
+            attempts: 0,
             titles: BTreeMap::new(),
+            cut: BTreeSet::new(),
         }
     }
 
@@ -77,19 +94,32 @@ impl Progress {
                 let title = self.titles.get(task).map_or("a task", String::as_str);
                 self.note(&format!("{title} calls {tool}"));
             }
-            RunChange::Text { text, answer: true, .. } if self.streams => {
-                self.sent.push_str(text);
-                self.send(Event::Text { text: text.clone(), logprobs: Vec::new() });
+            RunChange::Text { call, text, answer: true, .. } if self.streams => {
+                if self.answering.replace(*call) != Some(*call) {
+                    self.attempts += 1;
+                }
+                // Each attempt has the whole bound.
+                if self.attempts == 1 || self.bound.is_none() {
+                    self.sent.push_str(text);
+                    self.send(Event::Text { text: text.clone(), logprobs: Vec::new() });
+                }
+            }
+            RunChange::CallEnded { task, is_cut, .. } => {
+                if *is_cut {
+                    self.cut.insert(*task);
+                } else {
+                    self.cut.remove(task);
+                }
             }
             _ => {}
         }
     }
 
     /// Sends what is left of the answer, and the end.
-    pub(super) fn end(&self, record: &RunRecord) {
-        let reason = match &record.state {
-            RunState::Done => None,
-            RunState::Partial { reason } => Some(reason.clone()),
+    pub(super) async fn end(&self, record: &RunRecord, team: &RunTeam) {
+        let partial = match &record.state {
+            RunState::Done => String::new(),
+            RunState::Partial { reason } => format!("\n\n(Partial: {reason})"),
             RunState::Failed { reason } => return self.fail(reason.clone()),
             RunState::Running | RunState::WaitingForApproval | RunState::Stopped => {
                 return self.fail("the run was interrupted".to_owned());
@@ -102,8 +132,21 @@ impl Progress {
             // A later attempt counts, and what was sent cannot be taken back.
             None => format!("\n\n{answer}"),
         };
-        let partial = reason.map_or(String::new(), |reason| format!("\n\n(Partial: {reason})"));
-        let text = rest + &partial;
+        let mut whole = format!("{}{rest}", self.sent);
+        let mut is_cut = self.is_cut(record);
+        if let Some(bound) = self.bound {
+            let length = whole.len();
+            if !self.had_its_bound(record) {
+                whole.truncate(bound.longest(team, &whole).await.max(self.sent.len()));
+            }
+            is_cut |= whole.len() < length;
+            if bound.holds(team, &format!("{whole}{partial}")).await {
+                whole.push_str(&partial);
+            }
+        } else {
+            whole.push_str(&partial);
+        }
+        let text = whole.split_off(self.sent.len());
         if !text.is_empty() {
             self.send(Event::Text { text, logprobs: Vec::new() });
         }
@@ -115,11 +158,31 @@ impl Progress {
             cached_tokens: count(spent.cached_tokens),
         };
         let reason = match (stopped, &record.state) {
-            (Some(index), _) => FinishReason::StopString { index },
-            (None, RunState::Done) => FinishReason::Stop,
-            (None, _) => FinishReason::Length,
+            (Some(index), _) if !is_cut => FinishReason::StopString { index },
+            (None, RunState::Done) if !is_cut => FinishReason::Stop,
+            _ => FinishReason::Length,
         };
         self.send(Event::Finished { reason, usage });
+    }
+
+    /// Whether the last call of the task that wrote the answer was cut off at its bound.
+    fn is_cut(&self, record: &RunRecord) -> bool {
+        let writer = writer(record);
+        let wrote = |task: &TaskId| {
+            writer.is_some_and(|writer| self.titles.get(task) == Some(&writer.title))
+        };
+        self.cut.iter().any(wrote)
+    }
+
+    /// Whether the answer is that of a call that was bounded as the request says.
+    fn had_its_bound(&self, record: &RunRecord) -> bool {
+        let Some(writer) = writer(record) else { return false };
+        let is_answer = |task: &TaskRecord| {
+            task.title == writer.title
+                && task.state == TaskState::Done
+                && task.text == record.answer
+        };
+        self.attempts <= 1 && record.tasks.iter().any(is_answer)
     }
 
     /// Ends without an answer.
@@ -138,4 +201,10 @@ impl Progress {
             None => (answer, None),
         }
     }
+}
+
+/// The task that writes the answer.
+fn writer(record: &RunRecord) -> Option<&Task> {
+    let graph = record.graph.as_ref()?;
+    graph.tasks.get(answer_writer(graph)?)
 }
