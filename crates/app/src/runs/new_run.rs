@@ -87,6 +87,9 @@ pub(crate) async fn specify(
         && let Some(writer) = answer_writer(graph)
     {
         let writer = &mut graph.tasks[writer];
+        // What exceeds the context bounds nothing.
+        let context = agents.iter().find(|agent| writer.work.agent() == Some(&agent.name));
+        let most = context.map_or(most, |agent| most.min(agent.context));
         writer.max_tokens = Some(writer.max_tokens.map_or(most, |tokens| tokens.min(most)));
     }
     let spec = RunSpec {
