@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use harmonic_events::{Delivery, EventStream, Phase, Snapshot, TeamEvent};
+use harmonic_events::{Delivery, EventStream, Listener, Phase, Snapshot, TeamEvent};
 use harmonic_types::RequestId;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -57,8 +57,15 @@ impl SlotWatch {
         let entry = WatchedRequest { changes: sender, is_preempted: false };
         watched.requests.insert(request, entry);
         if watched.listening.as_ref().is_none_or(AbortHandle::is_finished) {
-            let listening = tokio::spawn(Arc::clone(self).listen());
-            watched.listening = Some(listening.abort_handle());
+            // From now on, not from when the task begins.
+            match self.events.listen(None) {
+                Ok(mut listener) => {
+                    listener.take();
+                    let listening = tokio::spawn(Arc::clone(self).listen(listener));
+                    watched.listening = Some(listening.abort_handle());
+                }
+                Err(error) => tracing::warn!(%error, "preemptions of runs are not shown"),
+            }
         }
         WatchedSlot { watch: Arc::clone(self), request, changes }
     }
@@ -67,14 +74,7 @@ impl SlotWatch {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn listen(self: Arc<Self>) {
-        let mut listener = match self.events.listen(None) {
-            Ok(listener) => listener,
-            Err(error) => {
-                tracing::warn!(%error, "preemptions of this run are not shown");
-                return;
-            }
-        };
+    async fn listen(self: Arc<Self>, mut listener: Listener) {
         while let Some(delivery) = listener.next().await {
             let mut watched = self.watched();
             match delivery {

@@ -35,7 +35,7 @@ async fn a_call_that_is_preempted_says_so_and_goes_on() {
     let team = Team::of(home.path(), setup).await;
     let tasks = (0..agents).map(|number| Task {
         title: format!("Task {number}"),
-        work: Work::Ask { agent: borrower.clone(), instruction: "Tell a story.".to_owned() },
+        work: Work::Ask { agent: borrower.clone(), instruction: format!("Tell story {number}.") },
         after: Vec::new(),
         max_tokens: Some(400),
     });

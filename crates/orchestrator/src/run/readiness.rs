@@ -7,6 +7,9 @@ use super::{Phase, Run, Target, TimerUse};
 use crate::budget::Pressure;
 use crate::call::TaskId;
 
+/// Characters of the cause of a missing input.
+const CAUSE: usize = 200;
+
 impl Run {
     /// Starts and offers what can be, until nothing changes, and ends the run if it has come to its
     /// end.
@@ -48,7 +51,7 @@ impl Run {
             let task = self.task(input);
             match task.state {
                 TaskState::Done => there += 1,
-                TaskState::Failed | TaskState::Skipped => missing.push(task.title.clone()),
+                TaskState::Failed | TaskState::Skipped => missing.push(input),
                 _ => return false,
             }
         }
@@ -58,19 +61,26 @@ impl Run {
         // The last task of a graph or a branch makes do with what is there.
         let makes_do = self.is_last(id) && there > 0;
         if !missing.is_empty() && !makes_do {
-            let missing = missing.join(", ");
-            self.resolve(
-                id,
-                TaskState::Skipped,
-                Some(format!("its inputs are missing: {missing}")),
-            );
+            let named =
+                |input: &TaskId| format!("{} ({})", self.task(*input).title, self.cause(*input));
+            let named: Vec<String> = missing.iter().map(named).collect();
+            let reason = format!("its inputs are missing: {}", named.join(", "));
+            self.resolve(id, TaskState::Skipped, Some(reason));
             return true;
         }
-        for title in &missing {
-            self.fall_short(format!("`{title}` is missing"));
+        for input in &missing {
+            let text = format!("`{}` is missing: {}", self.task(*input).title, self.cause(*input));
+            self.fall_short(text);
         }
+        let missing = missing.into_iter().map(|input| self.task(input).title.clone()).collect();
         self.task_mut(id).missing = missing;
         self.begin(id)
+    }
+
+    /// Why a task has no artifact.
+    fn cause(&self, id: TaskId) -> String {
+        let reason = self.task(id).reason.as_deref().unwrap_or("it has no result");
+        reason.chars().take(CAUSE).collect()
     }
 
     /// Whether the task is the last one of the graph, or of a branch.

@@ -64,7 +64,7 @@ fn the_last_task_makes_do_with_what_is_there_and_says_what_is_missing() {
     );
     driver.answer("join", "half");
     let (state, answer) = driver.result();
-    assert_eq!(state, RunState::Partial { reason: "`a` is missing".to_owned() });
+    assert_eq!(state, RunState::Partial { reason: "`a` is missing: no".to_owned() });
     assert_eq!(answer.as_deref(), Some("half"));
 }
 
@@ -86,7 +86,8 @@ fn a_chain_that_breaks_fails_and_names_the_cause() {
     let mut driver = Driver::started(spec(graph(tasks)));
     driver.fail("a", CallFailure::Refused { message: "no".to_owned() });
     let (state, answer) = driver.result();
-    assert_eq!(state, RunState::Failed { reason: "`b`: its inputs are missing: a".to_owned() });
+    let reason = "`b`: its inputs are missing: a (no)".to_owned();
+    assert_eq!(state, RunState::Failed { reason });
     assert_eq!(answer, None);
 }
 

@@ -38,13 +38,15 @@ fn tool(name: &str, effects: ToolEffects) -> ToolSpec {
 
 /// One task for each of `kinds`, and one that reads all.
 fn graph(kinds: &[u8]) -> TaskGraph {
-    let instruction = || "Do it.".to_owned();
     let task = |title: String, work: Work, after: Vec<TaskIndex>| {
         let max_tokens = None;
         Task { title, work, after, max_tokens }
     };
     let mut tasks: Vec<Task> = Vec::new();
     for (at, kind) in kinds.iter().enumerate() {
+        // No two are the same.
+        let instruction = || format!("Do number {at}.");
+        let arguments = Map::from_iter([("number".to_owned(), json!(at))]);
         let agent = || AGENTS[at % 2].into();
         let of = TaskIndex(u32::try_from(at).unwrap().saturating_sub(1));
         let before = tasks.last().map(|task| &task.work);
@@ -55,7 +57,7 @@ fn graph(kinds: &[u8]) -> TaskGraph {
                 samples: 3,
                 judge: Some("executive".into()),
             },
-            (1, _) => Work::Tool { tool: "disk.write".to_owned(), arguments: Map::new() },
+            (1, _) => Work::Tool { tool: "disk.write".to_owned(), arguments },
             (2, Some(Work::Ask { .. })) => {
                 Work::Check { agent: agent(), instruction: instruction(), of, rounds: 2 }
             }
@@ -66,7 +68,7 @@ fn graph(kinds: &[u8]) -> TaskGraph {
         tasks.push(task(format!("Task {at}"), work, after));
     }
     let all = (0..u32::try_from(tasks.len()).unwrap()).map(TaskIndex).collect();
-    let join = Work::Ask { agent: "executive".into(), instruction: instruction() };
+    let join = Work::Ask { agent: "executive".into(), instruction: "Join.".to_owned() };
     tasks.push(task("Join".to_owned(), join, all));
     TaskGraph::new(tasks)
 }
@@ -284,7 +286,7 @@ fn plan(how: u8) -> String {
     }
     let ask = |title: &str, after: Vec<u32>| {
         json!({
-            "title": title, "kind": "ask", "agent": "coder", "instruction": "Do it.", "after": after
+            "title": title, "kind": "ask", "agent": "coder", "instruction": title, "after": after
         })
     };
     let tasks = if how % 3 == 1 {

@@ -20,6 +20,11 @@ impl AnswerBound {
         text.is_empty() || team.counted(text.to_owned()).await.tokens <= self.0
     }
 
+    /// Whether `text` has as many tokens, so that more of it would not have been within it.
+    pub(super) async fn is_reached(self, team: &RunTeam, text: &str) -> bool {
+        team.counted(text.to_owned()).await.tokens >= self.0
+    }
+
     /// Bytes of the longest beginning of `text` that is within it, cut between characters.
     pub(super) async fn longest(self, team: &RunTeam, text: &str) -> usize {
         if self.holds(team, text).await {

@@ -139,7 +139,7 @@ impl Progress {
             if !self.had_its_bound(record) {
                 whole.truncate(bound.longest(team, &whole).await.max(self.sent.len()));
             }
-            is_cut |= whole.len() < length;
+            is_cut |= whole.len() < length || bound.is_reached(team, &whole).await;
             if bound.holds(team, &format!("{whole}{partial}")).await {
                 whole.push_str(&partial);
             }
