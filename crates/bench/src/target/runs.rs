@@ -44,8 +44,7 @@ impl RunTarget {
         Self { client, recipe: recipe.into(), tasks: TaskTracker::new() }
     }
 
-    /// Waits until all runs are removed from the server, or until it has not answered for
-    /// [`SETTLE_LIMIT`].
+    /// Waits until all runs are removed from the server, ten seconds at most.
     pub async fn settle(&self) {
         self.tasks.close();
         if timeout(SETTLE_LIMIT, self.tasks.wait()).await.is_err() {
