@@ -36,14 +36,13 @@ impl Environment {
     /// The environment of a machine that is simulated on this one: no reading of power, clock or heat
     /// is its own, while the load of other programs delays it.
     #[must_use]
-    pub fn simulating(mut self, machine: &Hardware) -> Self {
+    pub fn simulating(mut self) -> Self {
         (self.telemetry.meter, self.telemetry.sensors) = (None, None);
         if let Some(first) = self.lines.first_mut() {
             *first = build(EngineKind::Sim);
         }
-        self.lines.insert(1.min(self.lines.len()), format!("simulated: {}", machine.name));
         self.warnings = vec![Warning::NoPower {
-            reason: format!("{} is simulated", machine.name),
+            reason: "the machine is simulated".to_owned(),
             hint: "run the benchmark on that machine for watts and tok/W",
         }];
         self

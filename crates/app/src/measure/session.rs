@@ -92,7 +92,8 @@ impl Session {
     ) -> Result<Self> {
         let is_simulation = plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim);
         let hardware = if is_simulation {
-            inspect::machine(engines::simulated_profile(&plan).name)?
+            let machine = inspect::machine(engines::simulated_profile(&plan).name)?;
+            Hardware { name: format!("{}, simulated", machine.name), ..machine }
         } else {
             inspect::hardware()?
         };
@@ -136,7 +137,7 @@ impl Session {
             None => own_processes::with_servers([&self.client]),
         };
         let environment = environment::of(&self.client, self.runs_on, own);
-        if self.is_simulation { environment.simulating(&self.hardware) } else { environment }
+        if self.is_simulation { environment.simulating() } else { environment }
     }
 
     /// The server as the target of a benchmark.

@@ -3,17 +3,20 @@
 //! Owns: the conversion of a [`RequestSpec`] to a run of a recipe, and of the run's events to
 //! [`StreamEvent`]s: a text of any task is output, the end is the end of the run.
 //!
-//! Invariants: a run that did not reach its answer is an error; every run is removed from the
-//! server, also where its stream, or the future that starts it, was dropped before; a dropped run
-//! is ended thereby.
+//! Invariants: a run that did not reach its answer is an error; every run is removed from a server
+//! that answers, also where its stream, or the future that starts it, was dropped before; a dropped
+//! run is ended thereby.
 //!
 //! Does not do: answer a run's questions. Runs of recipes ask none, since they have no tools.
+
+use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 use harmonic_api::runs::{CreateRun, RunChange, RunSummary};
 use harmonic_api::{Client, ClientError, RunNews, RunNewsStream};
 use harmonic_types::{RunId, RunRecord, RunState};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::http::{chain, refusal};
@@ -22,6 +25,9 @@ use super::{ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, Tar
 /// Least tokens of a task's answer, so that none is blank: those of a single token often are, and
 /// a blank answer fails its task.
 const LEAST_TOKENS: u32 = 16;
+
+/// Time for the removal of the runs that are left at the end.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs of one recipe at a server of ours.
 #[derive(Clone, Debug)]
@@ -38,10 +44,12 @@ impl RunTarget {
         Self { client, recipe: recipe.into(), tasks: TaskTracker::new() }
     }
 
-    /// Waits until all runs are removed from the server. Nothing is sent afterwards.
+    /// Waits until all runs are removed from the server, ten seconds at most.
     pub async fn settle(&self) {
         self.tasks.close();
-        self.tasks.wait().await;
+        if timeout(SETTLE_LIMIT, self.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.tasks.len(), "runs of the benchmark were not removed");
+        }
     }
 
     /// Starts a run, which is removed if nobody waits for it any more.
