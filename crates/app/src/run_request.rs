@@ -60,6 +60,7 @@ impl RunOptions {
             budget,
             ask: Some(self.ask),
             background: self.background,
+            token: None,
         })
     }
 }

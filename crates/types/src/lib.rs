@@ -28,6 +28,7 @@ pub mod request;
 pub mod request_class;
 pub mod run_budget;
 pub mod run_record;
+pub mod run_token;
 pub mod sampling;
 pub mod sensors;
 pub mod stack;
@@ -68,7 +69,10 @@ pub use request::{
 };
 pub use request_class::RequestClass;
 pub use run_budget::{RunBudget, RunSpent};
-pub use run_record::{RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState};
+pub use run_record::{
+    ChildRun, RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState,
+};
+pub use run_token::RunToken;
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};

@@ -1,7 +1,7 @@
 //! Body of `POST /runs`.
 
 use harmonic_orchestrator::{AskPolicy, RunClass, RunLimits, read_graph};
-use harmonic_types::{Joules, RunBudget, TaskGraph};
+use harmonic_types::{Joules, RunBudget, RunToken, TaskGraph};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -44,6 +44,12 @@ pub struct CreateRun {
     /// Whether the run gives way to people's requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub background: bool,
+    /// Token of the run, for tools that the client's own process offers: what they start with it in
+    /// the header `harmonic-run` is part of the run. Random, as long as that of a server; the server
+    /// chooses one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^hrt_[0-9a-f]{64}$"))]
+    pub token: Option<String>,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -93,6 +99,10 @@ pub struct RunRequest {
     pub ask: AskPolicy,
     /// Priority class.
     pub class: RunClass,
+    /// Token of the run from inside of which it is started: no field of the body, but a header.
+    pub within: Option<RunToken>,
+    /// Token that the client has chosen for the run; `None` lets the server choose.
+    pub token: Option<RunToken>,
 }
 
 /// How the tasks of a run are found.
@@ -133,6 +143,8 @@ impl CreateRun {
             brief: self.brief,
             ask: self.ask.unwrap_or_default(),
             class: if self.background { RunClass::Background } else { RunClass::Interactive },
+            within: None,
+            token: self.token.as_deref().map(token).transpose()?,
         })
     }
 
@@ -214,6 +226,13 @@ fn text(field: &str, text: &str) -> Result<(), ValidationError> {
         return Err(ValidationError::value(field, reason));
     }
     no_nul(field, text)
+}
+
+/// The token of a run. The value is a secret, so an error has none of it.
+fn token(text: &str) -> Result<RunToken, ValidationError> {
+    RunToken::parse(text).ok_or_else(|| {
+        ValidationError::value("token", "must be `hrt_` and 64 random digits of base 16, in lower case")
+    })
 }
 
 fn graph_schema(_: &mut SchemaGenerator) -> Schema {

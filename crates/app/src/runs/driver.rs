@@ -7,6 +7,7 @@
 //! (`admission`).
 
 mod agent_call;
+mod below;
 mod command;
 mod past;
 mod tool_call;
@@ -21,11 +22,11 @@ use harmonic_orchestrator::{
     Action, CallFailure, CallId, CallPurpose, CallSpec, Input, Run, TimerId, ToolCallSpec,
     ToolFailure,
 };
-use harmonic_types::{ClientName, RunState};
+use harmonic_types::{ClientName, RunId, RunState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::clock::RunClock;
 use super::energy::RunEnergy;
@@ -35,6 +36,7 @@ use super::tools::RunTools;
 use super::updates::Updates;
 
 use self::agent_call::AgentCall;
+pub(crate) use self::below::{Descent, ParentLink};
 pub(crate) use self::command::{Command, RunView};
 pub(crate) use self::past::Past;
 use self::tool_call::ToolCall;
@@ -63,6 +65,8 @@ pub(crate) struct DriverParts {
     pub(crate) gone: CancellationToken,
     /// For whom its requests count.
     pub(crate) client: ClientName,
+    /// The run from inside of which it was started.
+    pub(crate) parent: Option<ParentLink>,
     /// Notes and decisions of the inputs that were applied before.
     pub(crate) past: Past,
 }
@@ -83,6 +87,11 @@ pub(crate) struct Driver {
     intended: BTreeMap<CallId, Box<ToolCallSpec>>,
     timers: BTreeSet<(u64, TimerId)>,
     tasks: JoinSet<()>,
+    /// Runs that were started from inside of this one and have not ended.
+    children: BTreeSet<RunId>,
+    /// Cancelled when they are to end: with the run, or with its driver.
+    over: CancellationToken,
+    _over: DropGuard,
     /// Time until which the calls of a run that is over have to end.
     grace: Option<Instant>,
 }
@@ -91,6 +100,7 @@ impl Driver {
     /// A driver whose first input is `first`.
     pub(crate) fn new(parts: DriverParts, first: Input) -> Self {
         let (sender, inputs) = mpsc::channel(INPUTS);
+        let over = CancellationToken::new();
         Self {
             parts,
             pending: VecDeque::from([first]),
@@ -102,6 +112,9 @@ impl Driver {
             intended: BTreeMap::new(),
             timers: BTreeSet::new(),
             tasks: JoinSet::new(),
+            children: BTreeSet::new(),
+            _over: over.clone().drop_guard(),
+            over,
             grace: None,
         }
     }
@@ -157,6 +170,10 @@ impl Driver {
             Input::ToolIntended { call } => self.intended.remove(call),
             _ => None,
         };
+        if let Input::EndedBelow { run } = &input {
+            self.children.remove(run);
+        }
+        let is_settled = ended.is_some() || matches!(input, Input::SpentBelow { .. });
         if let Some(call) = ended {
             self.calls.remove(&call);
             self.plans.remove(&call);
@@ -168,9 +185,12 @@ impl Driver {
         for action in actions {
             self.perform(action);
         }
-        if ended.is_some() {
-            let spent = self.parts.run.record().spent;
+        if is_settled {
+            let spent = self.parts.run.spent();
             self.parts.updates.send(RunChange::Spent { spent });
+            if let Some(parent) = &mut self.parts.parent {
+                parent.tell(spent);
+            }
         }
     }
 
@@ -270,8 +290,10 @@ impl Driver {
         }
         // Timers of a run that is over are void.
         self.timers.clear();
+        self.over.cancel();
         let until = *self.grace.get_or_insert_with(|| Instant::now() + GRACE);
-        (self.calls.is_empty() && self.intended.is_empty()) || Instant::now() >= until
+        let is_done = self.calls.is_empty() && self.intended.is_empty() && self.children.is_empty();
+        is_done || Instant::now() >= until
     }
 
     /// Waits for something that becomes an input, or is done at once.
@@ -286,6 +308,9 @@ impl Driver {
             () = sleep_until(next) => {}
             () = self.parts.gone.cancelled(), if !is_over => {
                 let reason = "the client that asked for it is gone".to_owned();
+                self.pending.push_back(Input::Cancelled { reason });
+            }
+            reason = over(self.parts.parent.as_ref()), if !is_over => {
                 self.pending.push_back(Input::Cancelled { reason });
             }
         }
@@ -314,6 +339,14 @@ impl Driver {
         if let Err(error) = self.parts.journal.summarise(RunSummary { finished, detail }).await {
             tracing::warn!(%error, "the summary of a run was not written");
         }
+    }
+}
+
+/// Why the run from inside of which this one was started is over; never, without one.
+async fn over(parent: Option<&ParentLink>) -> String {
+    match parent {
+        Some(parent) => parent.over().await,
+        None => std::future::pending().await,
     }
 }
 

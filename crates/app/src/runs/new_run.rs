@@ -26,8 +26,6 @@ pub struct NewRun {
     pub workspace: Option<String>,
     /// Seed; `None` chooses one at random.
     pub seed: Option<u64>,
-    /// The runs that it is started from.
-    pub lineage: Lineage,
     /// Whether it lives no longer than the request that it answers.
     pub is_attached: bool,
     /// Tokens of the answer, at most; `None` is as the tasks say. The executive writes no plan where
@@ -42,7 +40,6 @@ impl From<RunRequest> for NewRun {
             tools: Vec::new(),
             workspace: None,
             seed: None,
-            lineage: Lineage::default(),
             is_attached: false,
             answer_tokens: None,
         }
@@ -73,7 +70,8 @@ pub(crate) async fn specify(
     new: &NewRun,
     server: ServerPart,
 ) -> Result<Specified, RunsError> {
-    let RunRequest { goal, brief, approach, budget, ask, class } = &new.request;
+    let RunRequest { goal, brief, approach, budget, ask, class, within: _, token: _ } =
+        &new.request;
     let names: Vec<String> = server.tools.iter().map(|tool| tool.name.clone()).collect();
     let agents = team.profiles(&names).await;
     let goal = team.counted(goal.clone()).await;
@@ -105,7 +103,8 @@ pub(crate) async fn specify(
         class: *class,
         places: team.places,
         seed: server.seed,
-        lineage: new.lineage.clone(),
+        // Taken last, since it reserves a budget.
+        lineage: Lineage::default(),
         limits: RunLimits::default(),
     };
     Ok(Specified { spec, note })
@@ -227,7 +226,7 @@ pub(crate) fn refused(error: &SpecError) -> RunsError {
             field: (*field).to_owned(),
             reason: format!("is `{value}`, expected {expected}"),
         },
-        SpecError::Loop { .. } | SpecError::TooDeep { .. } => {
+        SpecError::Loop { .. } | SpecError::TooDeep { .. } | SpecError::NothingLeft { .. } => {
             RunsError::NotAllowed { message: error.to_string() }
         }
         SpecError::UnknownAgent { .. } | SpecError::Graph { .. } => {

@@ -83,6 +83,7 @@ pub(crate) async fn replay(
             commands: received,
             gone: CancellationToken::new(),
             client: ClientName::default(),
+            parent: None,
             past: Past::default(),
         },
         Input::Started,

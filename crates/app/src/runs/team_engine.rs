@@ -104,6 +104,8 @@ impl TeamEngine {
                     RequestClass::Interactive => RunClass::Interactive,
                     RequestClass::Background => RunClass::Background,
                 },
+                within: request.within.clone(),
+                token: None,
             })
         };
         // Before the first wait: who drops the future ends the run, however far it is.

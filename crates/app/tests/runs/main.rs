@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod http;
+mod inside;
 mod kills;
 mod service;
 mod support;

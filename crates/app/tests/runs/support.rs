@@ -38,6 +38,7 @@ pub fn settings(home: &Path) -> Settings {
         journals: home.join("journals"),
         keys: home.join("keys.toml"),
         api_key: None,
+        within: None,
         caches: CacheRoots::default(),
         pull: PullOptions::default(),
         port: 0,
@@ -106,6 +107,8 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         budget: RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
         ask: AskPolicy::Never,
         class: RunClass::Interactive,
+        within: None,
+        token: None,
     };
     NewRun { seed: Some(SEED), ..NewRun::from(request) }
 }

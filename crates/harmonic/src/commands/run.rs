@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use harmonic_api::Client;
 use harmonic_api::runs::CreateRun;
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
@@ -43,7 +42,8 @@ pub async fn run(
     let team = stop.or(starting).await??;
     drop(progress);
     let option = String::new();
-    let server = ChosenServer { client: Client::new(&team.url())?, option };
+    // Within the run that has started this process, which the new server does not know.
+    let server = ChosenServer { client: settings.client(&team.url())?, option };
     let ended = start(args, &wanted, &server, printer, stop).await;
     team.drain(Duration::ZERO).await?;
     ended

@@ -177,6 +177,7 @@ impl Run {
     fn skip_what_is_stuck(&mut self) -> bool {
         let is_at_work = self.calls.values().any(|call| !call.is_abandoned)
             || !self.approvals.is_empty()
+            || self.budget.has_reserved_below()
             || self.timers.values().any(|used| matches!(used, TimerUse::Retry(..)));
         if is_at_work {
             return false;

@@ -4,7 +4,7 @@ use harmonic_api::runs::RunReplay;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::RunSummary;
 use harmonic_orchestrator::Input;
-use harmonic_types::{RunId, RunState};
+use harmonic_types::{RunId, RunState, RunToken};
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{blocking, of_journal, of_reading};
@@ -54,7 +54,12 @@ impl RunService {
         if is_final(&state) {
             self.finish_summary(id, &stored).await?;
         }
-        let rests = is_final(&state) || state == RunState::Stopped || stored.opened.is_attached;
+        // What has started a run inside of another one is gone, and the other one starts it anew.
+        let is_inside = stored.run.spec().lineage.parent().is_some();
+        let rests = is_final(&state)
+            || state == RunState::Stopped
+            || stored.opened.is_attached
+            || is_inside;
         if rests || !is_ours {
             return Ok(false);
         }
@@ -97,6 +102,7 @@ impl RunService {
                 message: format!("run `{id}` has ended: there is nothing to resume"),
             });
         }
+        self.check_is_first(stored.run.spec())?;
         let team = &self.shared.team;
         let agents = &stored.run.spec().agents;
         if let Some(missing) = agents.iter().find(|agent| team.member(&agent.name).is_none()) {
@@ -109,12 +115,15 @@ impl RunService {
             });
         }
         let (sets, workspace) = (stored.opened.tools.clone(), stored.opened.workspace.clone());
-        let tools = self.shared.tools.open(sets, workspace).await.map_err(|reason| {
+        let token = RunToken::of(super::random()?);
+        let opened = self.shared.tools.open(sets, workspace, token.clone()).await;
+        let tools = opened.map_err(|reason| {
             RunsError::Conflict { message: format!("run `{id}` cannot be resumed: {reason}") }
         })?;
         let first = if stored.inputs == 0 { Input::Started } else { Input::Resumed };
         let StoredRun { owner, run, past, last_ms, .. } = stored;
-        let ready = Ready { run, past, journal, last_ms, tools, place, first };
+        let parent = None;
+        let ready = Ready { run, past, journal, last_ms, tools, token, parent, place, first };
         self.drive(&owner, ready, CancellationToken::new())
     }
 
