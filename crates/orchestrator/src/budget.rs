@@ -112,6 +112,12 @@ impl Budget {
         self.below.values().any(|tokens| *tokens > 0)
     }
 
+    /// Whether runs below have more tokens reserved than a call may still reserve.
+    pub(crate) fn is_held_below(&self, is_last: bool) -> bool {
+        let below = self.below.values().fold(0, |sum: u64, more| sum.saturating_add(*more));
+        self.available(is_last).is_some_and(|available| below > available)
+    }
+
     /// Reserves `tokens` for the run `run` below.
     pub(crate) fn reserve_below(&mut self, run: RunId, tokens: u64) {
         self.below.insert(run, tokens);

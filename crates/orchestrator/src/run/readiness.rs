@@ -52,7 +52,8 @@ impl Run {
                 _ => return false,
             }
         }
-        if self.waits_for_checks(id) {
+        // What a task reads is cut to what the budget bears when it begins, and some will come back.
+        if self.waits_for_checks(id) || self.budget.is_held_below(self.last_task() == Some(id)) {
             return false;
         }
         // The last task of a graph or a branch makes do with what is there.
