@@ -184,9 +184,9 @@ impl Client {
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
         let authorization = self.authorization.iter().map(|value| (AUTHORIZATION, value));
         let within = self.within.iter().map(|value| (WITHIN, value));
-        authorization.chain(within).fold(request, |request, (name, value)| {
-            request.header(name, value.clone())
-        })
+        authorization
+            .chain(within)
+            .fold(request, |request, (name, value)| request.header(name, value.clone()))
     }
 
     fn url(&self, path: &str) -> Url {

@@ -131,7 +131,10 @@ pub fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
 fn run_token(text: &str) -> Result<RunToken, CliError> {
     RunToken::parse(text).ok_or_else(|| {
         CliError::new(
-            format!("invalid {}: expected the token that a run gives its tools", RunToken::VARIABLE),
+            format!(
+                "invalid {}: expected the token that a run gives its tools",
+                RunToken::VARIABLE
+            ),
             format!("unset {}", RunToken::VARIABLE),
         )
     })

@@ -89,7 +89,8 @@ pub(crate) fn schema<T: JsonSchema>() -> JsonObject {
 /// What is wrong with them, in words.
 pub(crate) fn read<T: DeserializeOwned>(arguments: Option<JsonObject>) -> Result<T, Failure> {
     let arguments = Value::Object(arguments.unwrap_or_default());
-    serde_json::from_value(arguments).map_err(|error| Failure::new(format!("invalid arguments: {error}")))
+    serde_json::from_value(arguments)
+        .map_err(|error| Failure::new(format!("invalid arguments: {error}")))
 }
 
 /// Refuses a text that says nothing or is too long.
@@ -136,7 +137,10 @@ mod tests {
             let error = refused::<RunTeam>(arguments);
             assert!(error.starts_with("invalid arguments: ") && error.contains(named), "{error}");
         }
-        assert!(refused::<AskAgent>(json!({"agent": "a", "prompt": "b", "max_tokens": 0.5})).contains("0.5"));
+        assert!(
+            refused::<AskAgent>(json!({"agent": "a", "prompt": "b", "max_tokens": 0.5}))
+                .contains("0.5")
+        );
         assert!(refused::<NoArguments>(json!({"x": 1})).contains("unknown field `x`"));
         assert!(read::<NoArguments>(None).is_ok());
     }

@@ -62,7 +62,9 @@ pub(crate) async fn ask_agent(
     check_name("agent", agent)?;
     check_text("prompt", prompt, TEXT)?;
     if *max_tokens == Some(0) {
-        return Err(Failure::new("invalid `max_tokens` 0: expected 1 or more, or none for no limit"));
+        return Err(Failure::new(
+            "invalid `max_tokens` 0: expected 1 or more, or none for no limit",
+        ));
     }
     let options = AnswerOptions { max_tokens: *max_tokens, ..AnswerOptions::default() };
     let request = Conversation::new(AgentName(agent.clone()), None, options).request(prompt);

@@ -58,7 +58,8 @@ pub(crate) async fn run_team(
     let id = summary.id.clone();
     open.add(&id);
     if !wait.unwrap_or(true) && !ending.is_requested() {
-        let text = format!("Run {id} goes on. run_status says how far it is, run_result its answer.");
+        let text =
+            format!("Run {id} goes on. run_status says how far it is, run_result its answer.");
         return Ok(with_summary(vec![ContentBlock::text(text)], &summary));
     }
     reporter.report(0, None, format!("run {id} begins")).await;

@@ -232,7 +232,8 @@ impl ServerHandler for Handler {
         let _open = self.team.tracker.token();
         if self.get_tool(&request.name).is_none() {
             let known: Vec<_> = catalogue::tools().into_iter().map(|tool| tool.name).collect();
-            let words = format!("unknown tool `{}`: expected one of {}", request.name, known.join(", "));
+            let words =
+                format!("unknown tool `{}`: expected one of {}", request.name, known.join(", "));
             return Err(ErrorData::invalid_params(words, None));
         }
         let result = self.team.call(request, &context).await;

@@ -99,7 +99,10 @@ impl Budget {
     }
 
     fn reserved(&self) -> u64 {
-        self.reserved.values().chain(self.below.values()).fold(0, |sum, more| sum.saturating_add(*more))
+        self.reserved
+            .values()
+            .chain(self.below.values())
+            .fold(0, |sum, more| sum.saturating_add(*more))
     }
 
     /// Whether calls or runs below that are open have tokens reserved, of which some may come back.

@@ -7,7 +7,8 @@ use harmonic_app::run_view::RunView;
 use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_orchestrator::{Approval, ApprovalSubject};
 use harmonic_types::{
-    AgentName, ChildRun, RunBudget, RunRecord, RunSpent, RunState, TaskRecord, TaskState, ToolEffects,
+    AgentName, ChildRun, RunBudget, RunRecord, RunSpent, RunState, TaskRecord, TaskState,
+    ToolEffects,
 };
 
 use crate::lines::labelled;

@@ -9,7 +9,11 @@ use crate::command::CommandPolicy;
 use crate::config::{Endpoint, McpConfig};
 
 /// Tells `servers` and `commands` the token, whatever their configuration says in its place.
-pub(crate) fn tell(token: &RunToken, servers: &mut McpConfig, commands: Option<&mut CommandPolicy>) {
+pub(crate) fn tell(
+    token: &RunToken,
+    servers: &mut McpConfig,
+    commands: Option<&mut CommandPolicy>,
+) {
     let variable = || (RunToken::VARIABLE.to_owned(), token.as_str().to_owned());
     for server in &mut servers.servers {
         match &mut server.endpoint {

@@ -231,7 +231,10 @@ fn text(field: &str, text: &str) -> Result<(), ValidationError> {
 /// The token of a run. The value is a secret, so an error has none of it.
 fn token(text: &str) -> Result<RunToken, ValidationError> {
     RunToken::parse(text).ok_or_else(|| {
-        ValidationError::value("token", "must be `hrt_` and 64 random digits of base 16, in lower case")
+        ValidationError::value(
+            "token",
+            "must be `hrt_` and 64 random digits of base 16, in lower case",
+        )
     })
 }
 

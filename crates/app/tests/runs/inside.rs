@@ -173,7 +173,9 @@ async fn a_token_that_is_forged_of_another_key_or_of_an_ended_run_starts_nothing
     let goal = |token| within_run("another goal", short(), Some(token));
     let forged = RunToken::of([7; RunToken::BYTES]);
     let unknown = refused(&team, ada.clone(), goal(forged)).await;
-    assert!(matches!(&unknown, RunsError::Conflict { message } if message.contains("HARMONIC_RUN")));
+    assert!(
+        matches!(&unknown, RunsError::Conflict { message } if message.contains("HARMONIC_RUN"))
+    );
     for stranger in [eve.clone(), nobody()] {
         assert_eq!(refused(&team, stranger, goal(held.token(0))).await, unknown);
     }
@@ -223,7 +225,9 @@ async fn two_runs_at_once_do_not_share_out_the_same_tokens() {
     let first = shown(&team, &first).await;
     assert!(first.budget.tokens.unwrap() <= bound);
     let error = refused(&team, nobody(), holding("two", Some(held.token(0)))).await;
-    assert!(matches!(&error, RunsError::NotAllowed { message } if message.contains("no tokens left")));
+    assert!(
+        matches!(&error, RunsError::NotAllowed { message } if message.contains("no tokens left"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,7 +267,9 @@ async fn a_run_inside_of_another_is_not_taken_up_again_by_the_next_process() {
     }
     assert_eq!(rested(&again.service, &nobody(), &child).await.state, RunState::Stopped);
     let error = again.service.resume(nobody(), child).await.unwrap_err();
-    assert!(matches!(&error, RunsError::Conflict { message } if message.contains("resume that one")));
+    assert!(
+        matches!(&error, RunsError::Conflict { message } if message.contains("resume that one"))
+    );
     held.release();
     assert!(has_answer(&ended(&again.service, &nobody(), &parent).await));
 }

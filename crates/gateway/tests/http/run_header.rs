@@ -33,7 +33,10 @@ async fn runs_and_requests_of_every_dialect_carry_the_token_to_those_who_look_fo
     for (path, body) in [
         ("/v1/chat/completions", body(&json!({}))),
         ("/v1/responses", json!({"model": "coder", "input": "hi"}).to_string()),
-        ("/v1/messages", json!({"model": "coder", "max_tokens": 9, "messages": message}).to_string()),
+        (
+            "/v1/messages",
+            json!({"model": "coder", "max_tokens": 9, "messages": message}).to_string(),
+        ),
         ("/api/chat", json!({"model": "coder", "messages": message}).to_string()),
     ] {
         engine.seen.send_replace(None);

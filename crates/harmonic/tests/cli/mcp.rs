@@ -76,8 +76,7 @@ impl Session {
     }
 
     fn call(&mut self, tool: &str, arguments: &Value) -> Value {
-        let params =
-            json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": "p"}});
+        let params = json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": "p"}});
         self.ask("tools/call", &params)
     }
 

@@ -28,7 +28,10 @@ const ADD: &str = r#""$CLI" mcp add harmonic -- "$HARMONIC" mcp --url "$URL" && 
 fn claude_code_and_codex_take_the_server_as_the_page_says() {
     let team = Team::start();
     for (cli, words) in [
-        ("node/node_modules/@anthropic-ai/claude-code-PLATFORM/claude", &["harmonic", "Connected"][..]),
+        (
+            "node/node_modules/@anthropic-ai/claude-code-PLATFORM/claude",
+            &["harmonic", "Connected"][..],
+        ),
         ("node/node_modules/@openai/codex-PLATFORM/vendor/TARGET/bin/codex", &["harmonic", "mcp"]),
     ] {
         Program::new("/usr/bin/env")

@@ -117,8 +117,8 @@ impl RunService {
         let (sets, workspace) = (stored.opened.tools.clone(), stored.opened.workspace.clone());
         let token = RunToken::of(super::random()?);
         let opened = self.shared.tools.open(sets, workspace, token.clone()).await;
-        let tools = opened.map_err(|reason| {
-            RunsError::Conflict { message: format!("run `{id}` cannot be resumed: {reason}") }
+        let tools = opened.map_err(|reason| RunsError::Conflict {
+            message: format!("run `{id}` cannot be resumed: {reason}"),
         })?;
         let first = if stored.inputs == 0 { Input::Started } else { Input::Resumed };
         let StoredRun { owner, run, past, last_ms, .. } = stored;
