@@ -11,11 +11,12 @@
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use harmonic_types::RunToken;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 
-use crate::openai::{ChatRequest, Envelope, ModelList, StreamOptions};
+use crate::openai::{ChatRequest, Envelope, ModelCard, ModelList, StreamOptions};
 
 mod error;
 mod events;
@@ -38,6 +39,9 @@ pub use tool_calls::ToolCallStream;
 /// Timeout for connecting. Responses have no timeout, because a request can wait in a queue.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Header with the token of a run.
+const WITHIN: HeaderName = HeaderName::from_static(RunToken::HEADER);
+
 /// Maximum bytes read of an error's body.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
@@ -48,6 +52,8 @@ pub struct Client {
     pooled: reqwest::Client,
     fresh: reqwest::Client,
     authorization: Option<HeaderValue>,
+    /// Token of the run that this process was started by.
+    within: Option<HeaderValue>,
 }
 
 impl Client {
@@ -82,6 +88,7 @@ impl Client {
             fresh: builder().pool_max_idle_per_host(0).build().map_err(ClientError::Setup)?,
             base,
             authorization: None,
+            within: None,
         })
     }
 
@@ -96,6 +103,16 @@ impl Client {
         value.set_sensitive(true);
         self.authorization = Some(value);
         Ok(self)
+    }
+
+    /// The client of a process that the run of `token` has started: what it asks for is part of that
+    /// run.
+    pub fn within(mut self, token: &RunToken) -> Self {
+        let mut value =
+            HeaderValue::from_str(token.as_str()).expect("tokens are letters and digits");
+        value.set_sensitive(true);
+        self.within = Some(value);
+        self
     }
 
     /// URL of the server, without `/v1`.
@@ -132,8 +149,16 @@ impl Client {
     /// # Errors
     /// As [`Client::chat`], and [`ClientError::Protocol`] for a response that is not a model list.
     pub async fn models(&self) -> Result<Vec<String>, ClientError> {
+        Ok(self.model_cards().await?.into_iter().map(|card| card.id).collect())
+    }
+
+    /// The server's models.
+    ///
+    /// # Errors
+    /// As [`Client::models`].
+    pub async fn model_cards(&self) -> Result<Vec<ModelCard>, ClientError> {
         let list: ModelList = self.document("v1/models", "a model list").await?;
-        Ok(list.data.into_iter().map(|card| card.id).collect())
+        Ok(list.data)
     }
 
     /// JSON document at `path`; `expected` describes it in errors.
@@ -157,12 +182,13 @@ impl Client {
         self.send(&url, |client| client.get(url.clone())).await.map(drop)
     }
 
-    /// `request` with the API key, if there is one.
+    /// `request` with the API key and the token of a run, where there are any.
     fn signed(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.authorization {
-            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
-            None => request,
-        }
+        let authorization = self.authorization.iter().map(|value| (AUTHORIZATION, value));
+        let within = self.within.iter().map(|value| (WITHIN, value));
+        authorization
+            .chain(within)
+            .fold(request, |request, (name, value)| request.header(name, value.clone()))
     }
 
     fn url(&self, path: &str) -> Url {

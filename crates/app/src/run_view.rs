@@ -243,6 +243,8 @@ mod tests {
             answer: None,
             budget: RunBudget::default(),
             spent: RunSpent::default(),
+            parent: None,
+            children: Vec::new(),
         }
     }
 

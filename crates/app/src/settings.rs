@@ -7,6 +7,7 @@ use harmonic_api::{Client, ClientError};
 use harmonic_engine::constraint::FormTrial;
 use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
+use harmonic_types::RunToken;
 
 use crate::tool_processes::ToolProcesses;
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub keys: PathBuf,
     /// API key that our clients send; `None` for none.
     pub api_key: Option<String>,
+    /// Token of the run that has started this process; `None` for none.
+    pub within: Option<RunToken>,
     /// Model caches of other tools.
     pub caches: CacheRoots,
     /// Sources and limits of pulls.
@@ -53,12 +56,16 @@ impl Settings {
     /// Port of a server, unless configured.
     pub const DEFAULT_PORT: u16 = 4276;
 
-    /// Client of the server at `url`, with our API key.
+    /// Client of the server at `url`, with our API key, and within the run that has started this
+    /// process.
     ///
     /// # Errors
     /// When the URL or the key is invalid.
     pub fn client(&self, url: &str) -> Result<Client, ClientError> {
-        let client = Client::new(url)?;
+        let mut client = Client::new(url)?;
+        if let Some(run) = &self.within {
+            client = client.within(run);
+        }
         match &self.api_key {
             Some(key) => client.with_key(key),
             None => Ok(client),

@@ -13,7 +13,7 @@ use harmonic_api::runs::{ToolCallEvent, ToolCallOrder, ToolCallOutcome};
 use harmonic_api::{Client, ClientError};
 use harmonic_orchestrator::ToolFailure;
 use harmonic_tools::{McpConfig, ToolBox};
-use harmonic_types::{RunId, ToolSpec};
+use harmonic_types::{RunId, RunToken, ToolSpec};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -53,12 +53,16 @@ pub struct ToolOffering {
 }
 
 impl ToolOffer {
-    /// Starts the tools of `request`; `None` where it names none. To be called on a thread that lasts
-    /// as long as the offer.
+    /// Starts the tools of `request` for the run of `token`; `None` where it names none. To be called
+    /// on a thread that lasts as long as the offer.
     ///
     /// # Errors
     /// When a file or a folder is not what it should be, or a tool cannot be started.
-    pub async fn open(request: &ToolOfferRequest, settings: &Settings) -> Result<Option<Self>> {
+    pub async fn open(
+        request: &ToolOfferRequest,
+        token: Option<RunToken>,
+        settings: &Settings,
+    ) -> Result<Option<Self>> {
         let ToolOfferRequest { tools, workspace, allow_run } = request;
         if tools.is_none() && workspace.is_none() {
             return Ok(None);
@@ -73,10 +77,21 @@ impl ToolOffer {
         if *allow_run {
             tool_processes::require_confinement()?;
         }
-        let config = processes.tool_box(mcp, workspace, *allow_run);
+        let config = processes.tool_box(mcp, workspace, *allow_run, token);
         let opened = ToolBox::open(config).await;
         let opened = opened.map_err(AppError::context("the tools cannot be offered"))?;
         Ok(Some(Self { tools: Arc::new(BoxTools(opened)) }))
+    }
+
+    /// A token for a run that tools are offered to: what they start with it is part of the run.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn new_token() -> Result<RunToken> {
+        let mut random = [0; RunToken::BYTES];
+        getrandom::fill(&mut random)
+            .map_err(AppError::context("the system gave no random numbers"))?;
+        Ok(RunToken::of(random))
     }
 
     /// Descriptions of the tools.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use harmonic_tools::{CommandPolicy, Helper, McpConfig, ToolBoxConfig};
+use harmonic_types::RunToken;
 
 use crate::error::{AppError, Result};
 use crate::run_request;
@@ -36,12 +37,14 @@ impl ToolProcesses {
             .map_err(AppError::context(format!("invalid {}", path.display())))
     }
 
-    /// What a tool box with these servers and this workspace is made of.
+    /// What a tool box with these servers and this workspace is made of. Its processes and servers are
+    /// told the token of `run`.
     pub(crate) fn tool_box(
         &self,
         mcp: McpConfig,
         workspace: Option<PathBuf>,
         allows_commands: bool,
+        run: Option<RunToken>,
     ) -> ToolBoxConfig {
         let commands = (allows_commands && workspace.is_some()).then(CommandPolicy::default);
         ToolBoxConfig {
@@ -50,6 +53,7 @@ impl ToolProcesses {
             commands,
             helper: self.helper.clone(),
             environment: self.environment.clone(),
+            run,
             start_time: START_TIME,
         }
     }

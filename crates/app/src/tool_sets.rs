@@ -11,7 +11,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_tools::{McpConfig, ToolBox};
-use harmonic_types::did_you_mean;
+use harmonic_types::{RunToken, did_you_mean};
 
 use crate::error::{AppError, Result, one_line};
 use crate::runs::{BoxTools, NoTools, RunTools, ToolSource};
@@ -145,6 +145,7 @@ impl ToolSets {
         &self,
         sets: Vec<String>,
         workspace: Option<String>,
+        run: RunToken,
     ) -> Result<Option<ToolBox>, String> {
         let mut mcp = McpConfig::default();
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
@@ -168,7 +169,7 @@ impl ToolSets {
         if mcp.servers.is_empty() && folder.is_none() {
             return Ok(None);
         }
-        let config = self.processes.tool_box(mcp, folder, self.allow_run);
+        let config = self.processes.tool_box(mcp, folder, self.allow_run, Some(run));
         ToolBox::open(config).await.map(Some).map_err(|error| one_line(&error))
     }
 }
@@ -178,9 +179,10 @@ impl ToolSource for ToolSets {
         &self,
         sets: Vec<String>,
         workspace: Option<String>,
+        token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
         async move {
-            let opened = self.opened(sets, workspace).await?;
+            let opened = self.opened(sets, workspace, token).await?;
             Ok(match opened {
                 Some(opened) => {
                     let tools = BoxTools(opened);

@@ -29,6 +29,7 @@ use crate::connections::Peer;
 use crate::metrics::RequestMetrics;
 use crate::model_registry::ModelRegistry;
 use crate::respond::json_body;
+use crate::run_header::run_token;
 use crate::shared::{Shared, unix_now};
 
 mod stream;
@@ -64,10 +65,14 @@ async fn answer<W: ResponseEncoder>(
     let began = Instant::now();
     let meta = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
     let models = shared.models();
-    let client = client_name(&request);
+    let (client, within) = (client_name(&request), run_token(request.headers())?);
     let read = {
         let (shared, models) = (Arc::clone(&shared), Arc::clone(&models));
-        move |body: &[u8]| prepare(&shared, &models, client, parse(body, &meta)?)
+        move |body: &[u8]| {
+            let mut parsed = parse(body, &meta)?;
+            parsed.request.within = within;
+            prepare(&shared, &models, client, parsed)
+        }
     };
     let prepared = shared.bodies.read(request, read).await?;
     let PreparedRequest { requests, streamed, ignored, encoder, agent } = prepared;

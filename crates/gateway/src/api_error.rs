@@ -19,7 +19,7 @@ use bytes::BytesMut;
 use harmonic_api::{Dialect, ErrorClass, ValidationError, WireError};
 use harmonic_engine::EngineError;
 use harmonic_events::TooManyListeners;
-use harmonic_types::{AgentName, Rejection};
+use harmonic_types::{AgentName, Rejection, RunToken};
 
 use crate::config::MAX_PULLS;
 use crate::runs::RunsError;
@@ -124,6 +124,13 @@ pub(crate) enum ApiError {
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
     InvalidEventId { value: String },
+    #[error(
+        "invalid header `{}`: expected once, with the token that a run gives its tools in {}; leave \
+         it out for what is no part of a run",
+        RunToken::HEADER,
+        RunToken::VARIABLE
+    )]
+    InvalidRunToken,
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
     TooManyPulls,
     #[error(
@@ -233,6 +240,7 @@ impl ApiError {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "too_many_listeners", unavailable)
             }
             Self::InvalidEventId { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_event_id", None),
+            Self::InvalidRunToken => (S::BAD_REQUEST, F::Invalid, "invalid_run_token", None),
             Self::FixedAgents => (S::FORBIDDEN, F::Forbidden, "agents_are_fixed", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {

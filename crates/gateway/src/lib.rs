@@ -40,6 +40,7 @@ mod root;
 mod router;
 mod routes;
 mod run_events;
+mod run_header;
 mod runs;
 mod server;
 mod shared;

@@ -16,7 +16,7 @@ mod tools;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use listen::{Keys, ListenArgs};
-pub use running::{Chat, Down, Logs, Ps};
+pub use running::{Chat, Down, Logs, Mcp, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
 pub use tools::ToolSetArgs;
 
@@ -67,6 +67,8 @@ pub enum Command {
     Run(Box<Run>),
     /// List, show, watch, approve, stop, resume and remove runs
     Runs(Runs),
+    /// Offer a running team to an MCP client, such as a coding agent, over standard input and output
+    Mcp(Mcp),
     /// Measure how throughput scales with parallel requests
     Bench(Box<Bench>),
     /// Render a benchmark record again, or the paper's measurements of a machine

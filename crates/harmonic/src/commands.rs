@@ -9,6 +9,7 @@ mod doctor;
 mod down;
 mod keys;
 mod logs;
+mod mcp;
 mod models;
 mod plan;
 mod prepare;
@@ -48,6 +49,7 @@ pub async fn run(
         Command::Chat(args) => chat::run(&args, settings, printer, stop).await,
         Command::Run(args) => run::run(&args, settings, printer, stop).await,
         Command::Runs(args) => runs::run(&args, settings, printer, stop).await,
+        Command::Mcp(args) => mcp::run(&args, settings, printer, stop).await,
         Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
         Command::Report(args) => report::run(&args, printer),
         Command::Compare(args) => compare::run(&args, printer),

@@ -12,6 +12,7 @@ use etcetera::BaseStrategy;
 use harmonic_app::{
     CacheRoots, InstanceRegistry, PullOptions, Settings, Store, VARIABLES, default_root,
 };
+use harmonic_types::RunToken;
 
 use crate::error::CliError;
 use crate::form_trial;
@@ -29,8 +30,8 @@ const STACK_FILE: &str = "./stack.toml";
 pub struct Environment {
     /// Settings of `app`: directories from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
     /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
-    /// (keys); `$HARMONIC_API_KEY`, `$HARMONIC_PORT`, `$HARMONIC_STACK`, `$HF_ENDPOINT`,
-    /// `$HF_TOKEN`.
+    /// (keys); `$HARMONIC_API_KEY`, `$HARMONIC_RUN`, `$HARMONIC_PORT`, `$HARMONIC_STACK`,
+    /// `$HF_ENDPOINT`, `$HF_TOKEN`.
     pub settings: Settings,
     /// `$HARMONIC_LOG`, else `$RUST_LOG`.
     pub log: Option<String>,
@@ -89,6 +90,7 @@ impl Environment {
             journals: state.join("harmonic/journals"),
             keys: config.join("harmonic/keys.toml"),
             api_key: lookup("HARMONIC_API_KEY"),
+            within: lookup(RunToken::VARIABLE).map(|text| run_token(&text)).transpose()?,
             caches: caches(&path, home),
             pull: PullOptions {
                 hub_endpoint: lookup("HF_ENDPOINT").unwrap_or(defaults.hub_endpoint),
@@ -140,6 +142,19 @@ pub fn variables() -> BTreeMap<String, String> {
 /// When the system does not know the path.
 pub fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
     Ok((std::env::current_exe()?, std::env::args_os().skip(1).collect()))
+}
+
+/// The run that has started this process. The value is a secret, so an error has none of it.
+fn run_token(text: &str) -> Result<RunToken, CliError> {
+    RunToken::parse(text).ok_or_else(|| {
+        CliError::new(
+            format!(
+                "invalid {}: expected the token that a run gives its tools",
+                RunToken::VARIABLE
+            ),
+            format!("unset {}", RunToken::VARIABLE),
+        )
+    })
 }
 
 fn port(text: &str) -> Result<u16, CliError> {
@@ -228,5 +243,16 @@ mod tests {
     fn an_invalid_port_is_named() {
         let error = read(&[("HARMONIC_PORT", "high")]).unwrap_err();
         assert_eq!(error.to_string(), "invalid HARMONIC_PORT `high`: expected 0 to 65535");
+    }
+
+    #[test]
+    fn the_token_of_a_run_is_read_and_an_invalid_one_is_refused_without_repeating_it() {
+        let token = RunToken::of([7; RunToken::BYTES]);
+        let settings = read(&[(RunToken::VARIABLE, token.as_str())]).unwrap().settings;
+        assert_eq!(settings.within, Some(token));
+        for text in ["secret", "hrt_secret", "\u{1b}[2J"] {
+            let error = read(&[(RunToken::VARIABLE, text)]).unwrap_err().to_string();
+            assert!(error.starts_with("invalid HARMONIC_RUN") && !error.contains(text), "{error}");
+        }
     }
 }

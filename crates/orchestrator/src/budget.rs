@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use harmonic_types::{Joules, RunBudget, RunSpent, Usage};
+use harmonic_types::{Joules, RunBudget, RunId, RunSpent, Usage};
 
 use crate::call::CallId;
 
@@ -39,6 +39,8 @@ pub(crate) struct Budget {
     spent: RunSpent,
     millijoules: Option<u64>,
     reserved: BTreeMap<CallId, u64>,
+    /// Tokens that the open runs below may still spend.
+    below: BTreeMap<RunId, u64>,
     /// Tokens set aside for the last task.
     last_reserve: u64,
 }
@@ -51,6 +53,7 @@ impl Budget {
             spent: RunSpent::default(),
             millijoules: None,
             reserved: BTreeMap::new(),
+            below: BTreeMap::new(),
             last_reserve: 0,
         }
     }
@@ -72,7 +75,7 @@ impl Budget {
 
     /// Tokens that a call may still reserve; `None` is without bound.
     pub(crate) fn available(&self, is_last: bool) -> Option<u64> {
-        let reserved: u64 = self.reserved.values().sum();
+        let reserved = self.reserved();
         let taken = self.spent.tokens().saturating_add(reserved);
         let by_tokens = self.bounds.tokens.map(|bound| {
             let kept = if is_last { 0 } else { self.last_reserve };
@@ -95,9 +98,47 @@ impl Budget {
         Some(u64::try_from(left).unwrap_or(u64::MAX))
     }
 
-    /// Whether calls that are open have tokens reserved, of which some may come back.
+    fn reserved(&self) -> u64 {
+        self.reserved
+            .values()
+            .chain(self.below.values())
+            .fold(0, |sum, more| sum.saturating_add(*more))
+    }
+
+    /// Whether calls or runs below that are open have tokens reserved, of which some may come back.
     pub(crate) fn has_reserved(&self) -> bool {
-        !self.reserved.is_empty()
+        !self.reserved.is_empty() || self.has_reserved_below()
+    }
+
+    /// Whether runs below have tokens reserved.
+    pub(crate) fn has_reserved_below(&self) -> bool {
+        self.below.values().any(|tokens| *tokens > 0)
+    }
+
+    /// Whether runs below have more tokens reserved than a call may still reserve.
+    pub(crate) fn is_held_below(&self, is_last: bool) -> bool {
+        let below = self.below.values().fold(0, |sum: u64, more| sum.saturating_add(*more));
+        self.available(is_last).is_some_and(|available| below > available)
+    }
+
+    /// Reserves `tokens` for the run `run` below.
+    pub(crate) fn reserve_below(&mut self, run: RunId, tokens: u64) {
+        self.below.insert(run, tokens);
+    }
+
+    /// Books what the run `run` below has spent.
+    pub(crate) fn charge_below(&mut self, run: &RunId, usage: Usage, millijoules: Option<u64>) {
+        if let Some(left) = self.below.get_mut(run) {
+            let mut spent = RunSpent::default();
+            add_usage(&mut spent, usage);
+            *left = left.saturating_sub(spent.tokens());
+        }
+        self.charge(usage, millijoules);
+    }
+
+    /// Gives back what the run `run` below has reserved and not spent.
+    pub(crate) fn release_below(&mut self, run: &RunId) {
+        self.below.remove(run);
     }
 
     /// Reserves `tokens` for `call`; whether the budget bears them.

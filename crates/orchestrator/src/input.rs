@@ -1,6 +1,6 @@
 //! Inputs of a run: its journal, entry for entry.
 
-use harmonic_types::{TaskSpan, Usage};
+use harmonic_types::{RunId, TaskSpan, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{ApprovalId, Decision};
@@ -68,12 +68,27 @@ pub enum Input {
         /// Failure.
         failure: ToolFailure,
     },
+    /// A run was started from inside of this one. What it may spend is reserved until it ends.
+    StartedBelow {
+        /// The run.
+        run: RunId,
+        /// Its bound on tokens; `None` where neither run has one.
+        tokens: Option<u64>,
+    },
     /// A run that was started from inside of this one has spent something.
     SpentBelow {
+        /// The run.
+        run: RunId,
         /// Tokens.
         usage: Usage,
         /// Energy beyond idle power, in millijoules; `None` without a meter.
         millijoules: Option<u64>,
+    },
+    /// A run that was started from inside of this one has ended, or is no longer driven: what it has
+    /// not spent is free.
+    EndedBelow {
+        /// The run.
+        run: RunId,
     },
     /// A person has answered.
     Decided {

@@ -6,6 +6,7 @@
 
 mod answers;
 mod approvals;
+mod below;
 mod branch;
 mod checking;
 mod context;
@@ -20,7 +21,7 @@ mod voting;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use harmonic_types::{RunRecord, RunState, TaskGraph, TaskState};
+use harmonic_types::{ChildRun, RunRecord, RunSpent, RunState, TaskGraph, TaskState};
 
 use self::approvals::OpenApproval;
 use self::node::{NodeWork, TaskNode};
@@ -30,7 +31,6 @@ use crate::approval::{Approval, ApprovalId};
 use crate::budget::Budget;
 use crate::call::{CallId, TaskId};
 use crate::input::{Input, TimerId};
-use crate::lineage::{Ancestor, Lineage};
 use crate::partial::PartialPlan;
 use crate::spec::{Approach, Origin, RunSpec, SpecError};
 
@@ -49,6 +49,8 @@ pub struct Run {
     approvals: BTreeMap<ApprovalId, OpenApproval>,
     /// Next identifiers.
     next: NextIds,
+    /// Runs that were started from inside of it.
+    below: Vec<ChildRun>,
     /// What makes the answer less than whole, in an order that does not depend on which task ended first.
     shortfalls: BTreeSet<String>,
     /// The answer, once the run has ended.
@@ -162,7 +164,8 @@ impl Run {
         Ok(Self {
             budget: Budget::new(spec.bounds()),
             graph: GraphProgress { origin, ..GraphProgress::default() },
-            is_raise_refused: !spec.ask.asks_for_budget(),
+            // What the run above has left is not a person's to raise here.
+            is_raise_refused: !spec.ask.asks_for_budget() || spec.lineage.parent().is_some(),
             spec,
             phase: Phase::NotStarted,
             now: 0,
@@ -171,6 +174,7 @@ impl Run {
             timers: BTreeMap::new(),
             approvals: BTreeMap::new(),
             next: NextIds::default(),
+            below: Vec::new(),
             shortfalls: BTreeSet::new(),
             answer: None,
             is_exhausted: false,
@@ -195,7 +199,11 @@ impl Run {
             Input::ToolIntended { call } => self.tool_intended(call),
             Input::ToolReturned { call, result } => self.tool_returned(call, result),
             Input::ToolFailed { call, failure } => self.tool_failed(call, failure),
-            Input::SpentBelow { usage, millijoules } => self.budget.charge(usage, millijoules),
+            Input::StartedBelow { run, tokens } => self.started_below(run, tokens),
+            Input::SpentBelow { run, usage, millijoules } => {
+                self.spent_below(&run, usage, millijoules);
+            }
+            Input::EndedBelow { run } => self.ended_below(&run),
             Input::Decided { approval, decision } => self.decided(approval, decision, false),
             Input::TimerFired { timer } => self.timer_fired(timer),
             Input::Stopped => self.stop(),
@@ -240,14 +248,9 @@ impl Run {
         self.approvals.values().map(|open| open.approval.clone()).collect()
     }
 
-    /// Descent of a run that is started from inside of this one.
-    pub fn lineage_below(&self) -> Lineage {
-        let mut ancestors = self.spec.lineage.ancestors.clone();
-        ancestors.push(Ancestor {
-            id: self.spec.id.clone(),
-            goal_digest: Ancestor::digest(&self.spec.goal.text),
-        });
-        Lineage { ancestors, budget_left: self.budget.left() }
+    /// What it has spent, up to the last input.
+    pub fn spent(&self) -> RunSpent {
+        self.budget.spent()
     }
 
     /// Its record, up to the last input.

@@ -162,6 +162,17 @@ pub enum SpecError {
         /// Maximum.
         most: u32,
     },
+    /// A run within one that has spent a bound.
+    #[error(
+        "the run {parent}, from inside of which it is started, has no {bound} left that are not \
+         spent or reserved: wait for its other runs, or answer with what is there"
+    )]
+    NothingLeft {
+        /// The run above.
+        parent: RunId,
+        /// Unit of what is spent: `tokens`, `milliseconds` or `joules`.
+        bound: &'static str,
+    },
     /// An invalid graph.
     #[error("{what}: {errors}")]
     Graph {

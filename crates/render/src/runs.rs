@@ -7,7 +7,8 @@ use harmonic_app::run_view::RunView;
 use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_orchestrator::{Approval, ApprovalSubject};
 use harmonic_types::{
-    AgentName, RunBudget, RunRecord, RunSpent, RunState, TaskRecord, TaskState, ToolEffects,
+    AgentName, ChildRun, RunBudget, RunRecord, RunSpent, RunState, TaskRecord, TaskState,
+    ToolEffects,
 };
 
 use crate::lines::labelled;
@@ -62,6 +63,10 @@ pub fn record(record: &RunRecord, approvals: &[Approval], width: Width) -> Strin
         parts.push(labelled("budget", &bounds, width));
     }
     parts.push(labelled("cost", &cost(record), width));
+    if let Some(parent) = &record.parent {
+        parts.push(labelled("parent", &parent.0, width));
+    }
+    parts.extend(record.children.iter().map(|child| labelled("child", &started(child), width)));
     parts.extend(approvals.iter().map(|one| labelled("approve", &question(one), width)));
     if !record.tasks.is_empty() {
         parts.push(String::new());
@@ -72,6 +77,12 @@ pub fn record(record: &RunRecord, approvals: &[Approval], width: Width) -> Strin
         parts.push(wrap_lines(answer.trim_end(), width));
     }
     parts.join("\n")
+}
+
+/// A run that was started from inside of another.
+fn started(child: &ChildRun) -> String {
+    let state = if child.has_ended { "ended" } else { "open" };
+    format!("{} ({state}, {} tokens of the cost)", child.id, child.spent.tokens())
 }
 
 fn tasks(tasks: &[TaskRecord], width: Width) -> String {

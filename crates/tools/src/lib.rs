@@ -19,6 +19,7 @@ mod helper;
 mod limits;
 mod mcp;
 mod output;
+mod run_token;
 mod toolbox;
 mod workspace;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use harmonic_types::RunToken;
 use harmonic_types::suggestion::did_you_mean;
 use harmonic_types::tool::{ToolOutput, ToolSpec};
 use serde_json::{Map, Value};
@@ -19,6 +20,7 @@ use crate::helper::Helper;
 use crate::limits::{CallLimits, MAX_SHOWN, NAME_BYTES};
 use crate::mcp::{ListedTool, McpServer, StartSettings};
 use crate::output::quoted;
+use crate::run_token;
 use crate::workspace::Workspace;
 
 /// What a tool box is made of.
@@ -34,6 +36,10 @@ pub struct ToolBoxConfig {
     pub helper: Helper,
     /// The caller's environment, of which servers get little and commands nothing.
     pub environment: BTreeMap<String, String>,
+    /// Token of the run that the tools are for: servers that are started and commands get it in the
+    /// variable [`RunToken::VARIABLE`], servers over HTTP in the header [`RunToken::HEADER`]; `None`
+    /// tells them nothing.
+    pub run: Option<RunToken>,
     /// Time in which a server must be ready.
     pub start_time: Duration,
 }
@@ -86,7 +92,10 @@ impl ToolBox {
     ///
     /// # Errors
     /// The first [`ToolError`]; what was started until then is ended.
-    pub async fn open(config: ToolBoxConfig) -> Result<Self, ToolError> {
+    pub async fn open(mut config: ToolBoxConfig) -> Result<Self, ToolError> {
+        if let Some(token) = &config.run {
+            run_token::tell(token, &mut config.mcp, config.commands.as_mut());
+        }
         let mut opened = Self { tools: BTreeMap::new(), servers: Vec::new(), left_out: Vec::new() };
         if let Some(path) = &config.workspace {
             let workspace = Arc::new(Workspace::open(path)?);

@@ -29,6 +29,7 @@ pub mod request_class;
 pub mod run_budget;
 pub mod run_figures;
 pub mod run_record;
+pub mod run_token;
 pub mod sampling;
 pub mod sensors;
 pub mod stack;
@@ -70,7 +71,10 @@ pub use request::{
 pub use request_class::RequestClass;
 pub use run_budget::{RunBudget, RunSpent};
 pub use run_figures::{JoulesPerRun, RealTimeLimits, RealTimeRange, RunFigures, RunWorkload};
-pub use run_record::{RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState};
+pub use run_record::{
+    ChildRun, RunId, RunRecord, RunState, SpanKind, TaskRecord, TaskSpan, TaskState,
+};
+pub use run_token::RunToken;
 pub use sampling::{Sampling, SamplingOverrides};
 pub use sensors::{SensorReading, Sensors};
 pub use stack::{AgentName, AgentSpec, StackSpec, Tier};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::{Message, Prompt, ToolChoice};
 use crate::format::Format;
 use crate::request_class::RequestClass;
+use crate::run_token::RunToken;
 use crate::sampling::SamplingOverrides;
 use crate::stack::AgentName;
 use crate::system_turn::SystemTurn;
@@ -57,6 +58,8 @@ pub struct Request {
     pub agent: AgentName,
     /// Priority class.
     pub class: RequestClass,
+    /// Token of the run from inside of which it comes; `None` from elsewhere.
+    pub within: Option<RunToken>,
     /// The prompt.
     pub prompt: Prompt,
     /// Source of the conversation's system turn. [`SystemTurn::Request`] takes a capability of the
@@ -101,6 +104,7 @@ impl Request {
             client: ClientName::default(),
             agent,
             class: RequestClass::default(),
+            within: None,
             prompt: Prompt::chat(messages),
             system: SystemTurn::default(),
             sampling: SamplingOverrides::default(),

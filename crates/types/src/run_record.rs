@@ -59,8 +59,25 @@ pub struct RunRecord {
     pub answer: Option<String>,
     /// Its bounds.
     pub budget: RunBudget,
-    /// What it has spent.
+    /// What it has spent, the runs below included.
     pub spent: RunSpent,
+    /// The run from inside of which it was started; `None` for the first of a tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
+    /// The runs that were started from inside of it, in order of their start.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ChildRun>,
+}
+
+/// A run that was started from inside of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChildRun {
+    /// Its id.
+    pub id: RunId,
+    /// What it has spent, the runs below it included; its time is its own record's.
+    pub spent: RunSpent,
+    /// Whether it has ended.
+    pub has_ended: bool,
 }
 
 impl RunRecord {

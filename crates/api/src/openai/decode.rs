@@ -74,6 +74,7 @@ pub(super) fn decode_naming(
         client: ClientName::default(),
         agent,
         class: checks::class(body.service_tier.as_deref(), SERVICE_TIERS)?,
+        within: None,
         prompt: Prompt::Chat { messages, tools },
         system: SystemTurn::Agent,
         sampling,

@@ -1,7 +1,7 @@
 //! Body of `POST /runs`.
 
 use harmonic_orchestrator::{AskPolicy, RunClass, RunLimits, read_graph};
-use harmonic_types::{Joules, RunBudget, TaskGraph};
+use harmonic_types::{Joules, RunBudget, RunToken, TaskGraph};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -67,6 +67,12 @@ pub struct CreateRun {
     /// (benchmarks). Refused where an engine cannot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignore_eos: bool,
+    /// Token of the run, for tools that the client's own process offers: what they start with it in
+    /// the header `harmonic-run` is part of the run. Random, as long as that of a server; the server
+    /// chooses one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = "^hrt_[0-9a-f]{64}$"))]
+    pub token: Option<String>,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -122,6 +128,10 @@ pub struct RunRequest {
     pub seed: Option<u64>,
     /// Length of the tasks' answers.
     pub length: AnswerLength,
+    /// Token of the run from inside of which it is started: no field of the body, but a header.
+    pub within: Option<RunToken>,
+    /// Token that the client has chosen for the run; `None` lets the server choose.
+    pub token: Option<RunToken>,
 }
 
 /// Length of the answers of a run's `ask` and `vote` tasks.
@@ -187,6 +197,8 @@ impl CreateRun {
             class: if self.background { RunClass::Background } else { RunClass::Interactive },
             tools: RequestedTools::checked(self.tools, self.workspace, self.client_tools)?,
             seed: self.seed,
+            within: None,
+            token: self.token.as_deref().map(token).transpose()?,
         })
     }
 
@@ -284,6 +296,16 @@ fn text(field: &str, text: &str) -> Result<(), ValidationError> {
         return Err(ValidationError::value(field, reason));
     }
     no_nul(field, text)
+}
+
+/// The token of a run. The value is a secret, so an error has none of it.
+fn token(text: &str) -> Result<RunToken, ValidationError> {
+    RunToken::parse(text).ok_or_else(|| {
+        ValidationError::value(
+            "token",
+            "must be `hrt_` and 64 random digits of base 16, in lower case",
+        )
+    })
 }
 
 fn graph_schema(_: &mut SchemaGenerator) -> Schema {

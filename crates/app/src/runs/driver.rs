@@ -8,6 +8,7 @@
 //! (`admission`).
 
 mod agent_call;
+mod below;
 mod call_tasks;
 mod call_times;
 mod command;
@@ -24,10 +25,10 @@ use harmonic_orchestrator::{
     Action, CallFailure, CallId, CallPurpose, CallSpec, Input, Run, TimerId, ToolCallSpec,
     ToolFailure,
 };
-use harmonic_types::{ClientName, RunState};
+use harmonic_types::{ClientName, RunId, RunState};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::clock::RunClock;
 use super::energy::RunEnergy;
@@ -37,6 +38,7 @@ use super::tools::RunTools;
 use super::updates::Updates;
 
 use self::agent_call::AgentCall;
+pub(crate) use self::below::{Descent, ParentLink};
 use self::call_tasks::{CallTasks, MadeCall};
 pub(crate) use self::command::{Command, RunView};
 pub(crate) use self::past::Past;
@@ -66,6 +68,8 @@ pub(crate) struct DriverParts {
     pub(crate) gone: CancellationToken,
     /// For whom its requests count.
     pub(crate) client: ClientName,
+    /// The run from inside of which it was started.
+    pub(crate) parent: Option<ParentLink>,
     /// Notes and decisions of the inputs that were applied before.
     pub(crate) past: Past,
 }
@@ -86,6 +90,11 @@ pub(crate) struct Driver {
     intended: BTreeMap<CallId, Box<ToolCallSpec>>,
     timers: BTreeSet<(u64, TimerId)>,
     tasks: CallTasks,
+    /// Runs that were started from inside of this one and have not ended.
+    children: BTreeSet<RunId>,
+    /// Cancelled when they are to end: with the run, or with its driver.
+    over: CancellationToken,
+    _over: DropGuard,
     /// Time until which the calls of a run that is over have to end.
     grace: Option<Instant>,
 }
@@ -94,6 +103,7 @@ impl Driver {
     /// A driver whose first input is `first`.
     pub(crate) fn new(parts: DriverParts, first: Input) -> Self {
         let (sender, inputs) = mpsc::channel(INPUTS);
+        let over = CancellationToken::new();
         Self {
             parts,
             pending: VecDeque::from([first]),
@@ -105,6 +115,9 @@ impl Driver {
             intended: BTreeMap::new(),
             timers: BTreeSet::new(),
             tasks: CallTasks::default(),
+            children: BTreeSet::new(),
+            _over: over.clone().drop_guard(),
+            over,
             grace: None,
         }
     }
@@ -160,6 +173,10 @@ impl Driver {
             Input::ToolIntended { call } => self.intended.remove(call),
             _ => None,
         };
+        if let Input::EndedBelow { run } = &input {
+            self.children.remove(run);
+        }
+        let is_settled = ended.is_some() || matches!(input, Input::SpentBelow { .. });
         if let Some(call) = ended {
             self.calls.remove(&call);
             self.plans.remove(&call);
@@ -171,9 +188,12 @@ impl Driver {
         for action in actions {
             self.perform(action);
         }
-        if ended.is_some() {
-            let spent = self.parts.run.record().spent;
+        if is_settled {
+            let spent = self.parts.run.spent();
             self.parts.updates.send(RunChange::Spent { spent });
+            if let Some(parent) = &mut self.parts.parent {
+                parent.tell(spent);
+            }
         }
     }
 
@@ -275,8 +295,10 @@ impl Driver {
         }
         // Timers of a run that is over are void.
         self.timers.clear();
+        self.over.cancel();
         let until = *self.grace.get_or_insert_with(|| Instant::now() + GRACE);
-        (self.calls.is_empty() && self.intended.is_empty()) || Instant::now() >= until
+        let is_done = self.calls.is_empty() && self.intended.is_empty() && self.children.is_empty();
+        is_done || Instant::now() >= until
     }
 
     /// Waits for something that becomes an input, or is done at once.
@@ -292,6 +314,9 @@ impl Driver {
             () = sleep_until(next) => {}
             () = self.parts.gone.cancelled(), if !is_over => {
                 let reason = "the client that asked for it is gone".to_owned();
+                self.pending.push_back(Input::Cancelled { reason });
+            }
+            reason = over(self.parts.parent.as_ref()), if !is_over => {
                 self.pending.push_back(Input::Cancelled { reason });
             }
         }
@@ -340,6 +365,14 @@ impl Driver {
 fn refused(call: CallId, message: String) -> Input {
     let failure = CallFailure::Refused { message };
     Input::Failed { call, failure, usage: None, millijoules: None, spans: Vec::new() }
+}
+
+/// Why the run from inside of which this one was started is over; never, without one.
+async fn over(parent: Option<&ParentLink>) -> String {
+    match parent {
+        Some(parent) => parent.over().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn sleep_until(instant: Option<Instant>) {

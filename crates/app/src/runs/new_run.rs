@@ -20,8 +20,6 @@ const DEFAULT_RECIPE: &str = "split";
 pub struct NewRun {
     /// What the client asks for.
     pub request: RunRequest,
-    /// The runs that it is started from.
-    pub lineage: Lineage,
     /// Whether it lives no longer than the request that it answers.
     pub is_attached: bool,
     /// Tokens of the answer, at most; `None` is as the tasks say. The executive writes no plan where
@@ -31,7 +29,7 @@ pub struct NewRun {
 
 impl From<RunRequest> for NewRun {
     fn from(request: RunRequest) -> Self {
-        Self { request, lineage: Lineage::default(), is_attached: false, answer_tokens: None }
+        Self { request, is_attached: false, answer_tokens: None }
     }
 }
 
@@ -100,7 +98,8 @@ pub(crate) async fn specify(
         class: *class,
         places: team.places,
         seed: server.seed,
-        lineage: new.lineage.clone(),
+        // Taken last, since it reserves a budget.
+        lineage: Lineage::default(),
         ignore_eos: matches!(length, AnswerLength::Exactly(_)),
         limits: RunLimits::default(),
     };
@@ -263,7 +262,7 @@ pub(crate) fn refused(error: &SpecError) -> RunsError {
             field: (*field).to_owned(),
             reason: format!("is `{value}`, expected {expected}"),
         },
-        SpecError::Loop { .. } | SpecError::TooDeep { .. } => {
+        SpecError::Loop { .. } | SpecError::TooDeep { .. } | SpecError::NothingLeft { .. } => {
             RunsError::NotAllowed { message: error.to_string() }
         }
         SpecError::UnknownAgent { .. } | SpecError::Graph { .. } => {

@@ -130,7 +130,9 @@ impl Asked {
             Input::Decided { approval, .. } => self.approvals.contains(approval),
             Input::TimerFired { timer } => self.timers.contains(timer),
             Input::Started
+            | Input::StartedBelow { .. }
             | Input::SpentBelow { .. }
+            | Input::EndedBelow { .. }
             | Input::Stopped
             | Input::Resumed
             | Input::Cancelled { .. } => true,

@@ -8,12 +8,13 @@
 
 mod client_calls;
 mod errors;
+mod inside;
 mod recovery;
 mod stored;
 mod streams;
 mod verbs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -24,7 +25,7 @@ use harmonic_api::runs::{RequestedTools, RunSummary};
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
-use harmonic_types::{ClientName, RunId};
+use harmonic_types::{ClientName, RunId, RunToken};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ use self::client_calls::OpenedTools;
 use self::errors::{blocking, of_journal};
 use super::client_tools::ClientTools;
 use super::clock::{RunClock, unix_ms};
-use super::driver::{Command, Driver, DriverParts, Past, RunView};
+use super::driver::{Command, Descent, Driver, DriverParts, ParentLink, Past, RunView};
 use super::energy::RunEnergy;
 use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
@@ -88,6 +89,8 @@ struct Shared {
 #[derive(Default)]
 struct OpenRuns {
     runs: BTreeMap<RunId, Arc<OpenRun>>,
+    /// By the tokens that their tools know.
+    tokens: HashMap<RunToken, RunId>,
     /// Whether the server is stopping, so that no more are opened.
     is_closed: bool,
 }
@@ -120,6 +123,8 @@ struct Ready {
     journal: Journal<Entry>,
     last_ms: u64,
     tools: OpenedTools,
+    token: RunToken,
+    parent: Option<ParentLink>,
     place: OwnedSemaphorePermit,
     first: Input,
 }
@@ -196,9 +201,12 @@ impl RunService {
     async fn create_journal(&self, owner: &RunOwner, new: NewRun) -> Result<Ready, RunsError> {
         let place = self.place()?;
         let shared = &self.shared;
-        let RequestedTools { sets, workspace, client } = new.request.tools.clone();
-        let tools = self.open_tools(sets.clone(), workspace.clone(), &client).await?;
         let started_ms = unix_ms();
+        let above = self.above(owner, &new.request)?;
+        let token = self.token_of(&new.request)?;
+        let RequestedTools { sets, workspace, client } = new.request.tools.clone();
+        let tools =
+            self.open_tools(sets.clone(), workspace.clone(), token.clone(), &client).await?;
         let server = ServerPart {
             id: self.next_id(started_ms)?,
             started_ms,
@@ -210,7 +218,15 @@ impl RunService {
             granted: tools.granted(&*shared.tools),
             has_meter: shared.energy.get().is_some(),
         };
-        let Specified { spec, note } = specify(&shared.team, &new, server).await?;
+        let Specified { mut spec, note } = specify(&shared.team, &new, server).await?;
+        let parent = match above {
+            Some(above) => {
+                let Descent { lineage, parent } = above.adopt(&spec).await?;
+                spec.lineage = lineage;
+                Some(parent)
+            }
+            None => None,
+        };
         let run = Run::new(spec.clone()).map_err(|error| refused(&error))?;
         let header = Header::new(spec.id.clone(), owner_name(owner), started_ms);
         let opened = Entry::Opened(Box::new(Opened {
@@ -231,12 +247,13 @@ impl RunService {
         });
         let journal = journal.await?.map_err(|error| of_journal(error, &id))?;
         let past = Past::new(note);
-        Ok(Ready { run, past, journal, last_ms: 0, tools, place, first: Input::Started })
+        let first = Input::Started;
+        Ok(Ready { run, past, journal, last_ms: 0, tools, token, parent, place, first })
     }
 
     /// Drives a run in a task of its own.
     fn drive(&self, owner: &str, ready: Ready, gone: CancellationToken) -> Result<(), RunsError> {
-        let Ready { run, past, journal, last_ms, tools, place, first } = ready;
+        let Ready { run, past, journal, last_ms, tools, token, parent, place, first } = ready;
         let id = run.spec().id.clone();
         let clock = RunClock::new(run.spec().started_ms, last_ms);
         let updates = Arc::new(Updates::new(clock));
@@ -256,6 +273,8 @@ impl RunService {
                 return Err(errors::stopping());
             }
             runs.runs.insert(id.clone(), Arc::clone(&open));
+            // Of two clients that choose the same one, the first has it.
+            runs.tokens.entry(token.clone()).or_insert_with(|| id.clone());
         }
         let driver = Driver::new(
             DriverParts {
@@ -269,11 +288,13 @@ impl RunService {
                 commands: received,
                 gone,
                 client: ClientName::from(format!("runs of {owner}").as_str()),
+                parent,
                 past,
             },
             first,
         );
-        let closing = Closing { service: self.clone(), id, open: Arc::clone(&open), _place: place };
+        let service = self.clone();
+        let closing = Closing { service, id, token, open: Arc::clone(&open), _place: place };
         let driving = self.shared.tasks.spawn(async move {
             // What it drove can be resumed, also where its code panics.
             let ended = AssertUnwindSafe(driver.drive()).catch_unwind().await;
@@ -334,6 +355,7 @@ impl std::fmt::Debug for RunService {
 struct Closing {
     service: RunService,
     id: RunId,
+    token: RunToken,
     open: Arc<OpenRun>,
     _place: OwnedSemaphorePermit,
 }
@@ -352,6 +374,9 @@ impl Drop for Closing {
     fn drop(&mut self) {
         let mut open = self.service.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.runs.remove(&self.id);
+        if open.tokens.get(&self.token) == Some(&self.id) {
+            open.tokens.remove(&self.token);
+        }
         drop(open);
         self.open.updates.close();
         self.open.closed.cancel();

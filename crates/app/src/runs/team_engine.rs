@@ -107,6 +107,8 @@ impl TeamEngine {
                 },
                 tools: RequestedTools::default(),
                 seed: request.seed,
+                within: request.within.clone(),
+                token: None,
             })
         };
         // Before the first wait: who drops the future ends the run, however far it is.

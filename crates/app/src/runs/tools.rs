@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_orchestrator::ToolFailure;
-use harmonic_types::{ToolOutput, ToolSpec};
+use harmonic_types::{RunToken, ToolOutput, ToolSpec};
 use tokio_util::sync::CancellationToken;
 
 /// The tools of a run. Dropping them ends what they are made of.
@@ -34,7 +34,9 @@ pub trait RunTools: Send + Sync {
 
 /// The tools and workspaces that a server's configuration has, by their names.
 pub trait ToolSource: Send + Sync {
-    /// Opens the tool sets and the workspace of these names.
+    /// Opens the tool sets and the workspace of these names, for the run of `token`. The processes and
+    /// servers that they are made of are told the token, so that a run that they start is known to be
+    /// part of this one.
     ///
     /// # Errors
     /// A name is unknown, or a tool cannot be started; the message names it and the remedy.
@@ -42,6 +44,7 @@ pub trait ToolSource: Send + Sync {
         &self,
         sets: Vec<String>,
         workspace: Option<String>,
+        token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>>;
 
     /// Tools that may write or run without a person's yes, which counts only where nobody is asked.
@@ -75,6 +78,7 @@ impl ToolSource for NoTools {
         &self,
         sets: Vec<String>,
         workspace: Option<String>,
+        _token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
         let named = sets.into_iter().map(|set| format!("tool set `{set}`"));
         let named = named.chain(workspace.map(|name| format!("workspace `{name}`"))).next();

@@ -17,8 +17,8 @@ use harmonic_events::EventStream;
 use harmonic_gateway::Runs;
 use harmonic_orchestrator::{AskPolicy, ToolFailure};
 use harmonic_types::{
-    Rejection, Request, RunState, Task, TaskGraph, TaskIndex, TaskState, Tokens, ToolEffects,
-    ToolOutput, ToolSpec, Work,
+    Rejection, Request, RunState, RunToken, Task, TaskGraph, TaskIndex, TaskState, Tokens,
+    ToolEffects, ToolOutput, ToolSpec, Work,
 };
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
@@ -195,6 +195,7 @@ impl ToolSource for Misbehaving {
         &self,
         _sets: Vec<String>,
         _workspace: Option<String>,
+        _token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
         futures::future::ready(Ok(Arc::new(*self) as Arc<dyn RunTools>)).boxed()
     }

@@ -5,6 +5,7 @@ mod client_tools;
 mod energy;
 mod failures;
 mod http;
+mod inside;
 mod journals;
 mod kills;
 mod random_plans;

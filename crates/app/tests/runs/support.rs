@@ -139,6 +139,8 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         tools: RequestedTools::default(),
         seed: Some(SEED),
         length: AnswerLength::Free,
+        within: None,
+        token: None,
     };
     NewRun::from(request)
 }

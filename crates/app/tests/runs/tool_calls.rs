@@ -11,7 +11,7 @@ use harmonic_app::runs::{NewRun, RunTools, ServiceLimits, ToolSource};
 use harmonic_gateway::{Runs, RunsError};
 use harmonic_orchestrator::{AskPolicy, Decision, ToolFailure};
 use harmonic_types::{
-    RunState, Task, TaskGraph, TaskIndex, ToolEffects, ToolOutput, ToolSpec, Work,
+    RunState, RunToken, Task, TaskGraph, TaskIndex, ToolEffects, ToolOutput, ToolSpec, Work,
 };
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
@@ -73,6 +73,7 @@ impl ToolSource for Ledger {
         &self,
         _sets: Vec<String>,
         _workspace: Option<String>,
+        _token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
         futures::future::ready(Ok(Arc::new(self.clone()) as Arc<dyn RunTools>)).boxed()
     }

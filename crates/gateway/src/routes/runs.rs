@@ -12,7 +12,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use harmonic_api::runs::{ApprovalList, CreateRun, DecideApproval, RunList};
+use harmonic_api::runs::{ApprovalList, CreateRun, DecideApproval, RunList, RunRequest};
 use harmonic_orchestrator::ApprovalId;
 use harmonic_types::RunId;
 use serde::Deserialize;
@@ -22,6 +22,7 @@ use crate::api_error::ApiError;
 use crate::event_chunks::{last_event_id, shortened};
 use crate::respond::json;
 use crate::run_events;
+use crate::run_header::run_token;
 use crate::runs::{RunOwner, Runs, RunsError};
 use crate::shared::Shared;
 
@@ -55,7 +56,9 @@ async fn create(
     request: Request,
 ) -> Result<Response, ApiError> {
     let runs = runs(&shared)?;
+    let within = run_token(request.headers())?;
     let wanted = shared.bodies.json(request, CreateRun::checked).await?;
+    let wanted = RunRequest { within, ..wanted };
     let run = runs.create(owner(caller.as_ref()), wanted).await?;
     let mut response = json(StatusCode::CREATED, &run);
     if let Ok(place) = HeaderValue::try_from(format!("/runs/{}", run.id)) {

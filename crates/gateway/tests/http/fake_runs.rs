@@ -132,6 +132,8 @@ impl Runs for FakeRuns {
             answer: None,
             budget: RunBudget::default(),
             spent: RunSpent::default(),
+            parent: None,
+            children: Vec::new(),
         };
         let approvals = vec![
             tool(1, "workspace.write", ToolEffects::Writing),

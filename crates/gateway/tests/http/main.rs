@@ -23,6 +23,7 @@ mod pull;
 mod queue;
 mod refusals;
 mod root;
+mod run_header;
 mod run_tools;
 mod runs;
 mod scripted_engine;

@@ -63,6 +63,14 @@ pub struct Down {
     pub grace: Option<u64>,
 }
 
+/// Arguments of `mcp`.
+#[derive(Debug, Args)]
+pub struct Mcp {
+    /// Server of the team
+    #[command(flatten)]
+    pub server: ServerArgs,
+}
+
 /// Arguments of `logs`.
 #[derive(Debug, Args)]
 pub struct Logs {

@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal};
 use std::time::Duration;
 
-use harmonic_api::Client;
 use harmonic_api::runs::{ClientTool, CreateRun};
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
@@ -27,8 +26,11 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let mut wanted = args.options().request(&task(args)?)?;
-    let offer = stop.or(ToolOffer::open(&args.offer.request(), settings)).await??;
+    let token = ToolOffer::new_token()?;
+    let opening = ToolOffer::open(&args.offer.request(), Some(token.clone()), settings);
+    let offer = stop.or(opening).await??;
     if let Some(offer) = &offer {
+        wanted.token = Some(token.as_str().to_owned());
         wanted.client_tools = offer.specs().into_iter().map(ClientTool::from).collect();
         for left_out in offer.left_out() {
             printer.message(&left_out);
@@ -51,7 +53,8 @@ pub async fn run(
     let team = stop.or(starting).await??;
     drop(progress);
     let option = String::new();
-    let server = ChosenServer { client: Client::new(&team.url())?, option };
+    // Within the run that has started this process, which the new server does not know.
+    let server = ChosenServer { client: settings.client(&team.url())?, option };
     let ended = start(args, &wanted, offer, &server, printer, stop).await;
     team.drain(Duration::ZERO).await?;
     ended

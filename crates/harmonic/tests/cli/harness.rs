@@ -91,9 +91,14 @@ impl User {
 pub fn binary<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_harmonic"));
     command.args(args).stdin(Stdio::null());
-    for variable in
-        ["HARMONIC_API_KEY", "HARMONIC_LOG", "HARMONIC_LOG_FORMAT", "RUST_LOG", "HARMONIC_STACK"]
-    {
+    for variable in [
+        "HARMONIC_API_KEY",
+        "HARMONIC_LOG",
+        "HARMONIC_LOG_FORMAT",
+        "HARMONIC_RUN",
+        "HARMONIC_STACK",
+        "RUST_LOG",
+    ] {
         command.env_remove(variable);
     }
     command

@@ -18,6 +18,8 @@ mod harness;
 mod interrupt;
 mod keys;
 mod logs;
+#[cfg(target_os = "linux")]
+mod mcp;
 mod plan;
 mod ports;
 #[cfg(target_os = "linux")]

@@ -112,6 +112,8 @@ fn record(asks: bool) -> RunRecord {
             time_ms: 1_800,
             joules: None,
         },
+        parent: None,
+        children: Vec::new(),
     }
 }
 

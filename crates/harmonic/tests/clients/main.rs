@@ -12,6 +12,7 @@ mod first_requests;
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the command line's tests use the rest of it")]
 mod harness;
+mod mcp;
 mod model;
 mod program;
 mod team;

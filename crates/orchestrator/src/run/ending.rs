@@ -127,6 +127,7 @@ impl Run {
         for call in self.calls.keys().copied().collect::<Vec<_>>() {
             self.budget.release(call);
         }
+        self.end_all_below();
         // What is left of tools are calls that a person is asked about.
         self.calls.retain(|_, open| !open.is_abandoned || matches!(open.target, Target::Tool(_)));
         for id in self.task_ids() {

@@ -55,7 +55,8 @@ impl Run {
                 _ => return false,
             }
         }
-        if self.waits_for_checks(id) {
+        // What a task reads is cut to what the budget bears when it begins, and some will come back.
+        if self.waits_for_checks(id) || self.budget.is_held_below(self.last_task() == Some(id)) {
             return false;
         }
         // The last task of a graph or a branch makes do with what is there.
@@ -187,6 +188,7 @@ impl Run {
     fn skip_what_is_stuck(&mut self) -> bool {
         let is_at_work = self.calls.values().any(|call| !call.is_abandoned)
             || !self.approvals.is_empty()
+            || self.budget.has_reserved_below()
             || self.timers.values().any(|used| matches!(used, TimerUse::Retry(..)));
         if is_at_work {
             return false;

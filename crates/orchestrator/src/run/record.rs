@@ -20,6 +20,8 @@ pub(super) fn record(run: &Run) -> RunRecord {
         answer: run.answer.clone(),
         budget: run.budget.bounds(),
         spent: run.budget.spent(),
+        parent: run.spec.lineage.parent().map(|parent| parent.id.clone()),
+        children: run.below.clone(),
     }
 }
 

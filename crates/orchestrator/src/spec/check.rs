@@ -9,7 +9,7 @@ use super::{Approach, CountedText, RunSpec, SpecError};
 use crate::budget::smaller;
 use crate::graph::GraphRules;
 use crate::limits::RunLimits;
-use crate::lineage::{Ancestor, Lineage};
+use crate::lineage::LEAST_JOULES;
 
 /// Agents of a run, at most.
 const AGENTS: usize = 256;
@@ -37,9 +37,9 @@ impl RunSpec {
         self.check_texts()?;
         self.check_agents()?;
         self.check_tools()?;
+        self.lineage.admits(&self.id, &self.goal.text)?;
         self.check_bounds()?;
         self.check_limits()?;
-        self.check_lineage()?;
         let rules = GraphRules::of(self);
         let graph = |what: &str, graph: &TaskGraph, rules: GraphRules<'_>| {
             let errors = |errors| SpecError::Graph { what: what.to_owned(), errors };
@@ -129,17 +129,13 @@ impl RunSpec {
     fn check_bounds(&self) -> Result<(), SpecError> {
         let RunBudget { tokens, time_ms, joules } = self.bounds();
         let zero = |name, bound| match bound {
-            Some(0) => {
-                let expected = "more than 0; leave it out for no bound. A run within another has what \
-                                that one has left";
-                Err(field(name, &0, expected))
-            }
+            Some(0) => Err(field(name, &0, "more than 0; leave it out for no bound")),
             _ => Ok(()),
         };
         zero("budget.tokens", tokens)?;
         zero("budget.time", time_ms)?;
         match joules {
-            Some(bound) if !(bound.0.is_finite() && bound.0 >= 0.001) => {
+            Some(bound) if !(bound.0.is_finite() && bound.0 >= LEAST_JOULES) => {
                 Err(field("budget.joules", &bound.0, "0.001 J or more; leave it out for no bound"))
             }
             Some(bound) if !self.has_meter => Err(field(
@@ -173,16 +169,5 @@ impl RunSpec {
             }
         }
         Ok(())
-    }
-
-    fn check_lineage(&self) -> Result<(), SpecError> {
-        let Lineage { ancestors, .. } = &self.lineage;
-        let goal = Ancestor::digest(&self.goal.text);
-        let same = |ancestor: &&Ancestor| ancestor.id == self.id || ancestor.goal_digest == goal;
-        if let Some(ancestor) = ancestors.iter().find(same) {
-            return Err(SpecError::Loop { ancestor: ancestor.id.clone() });
-        }
-        let (depth, most) = (self.lineage.depth(), RunLimits::DEPTH);
-        if depth > most { Err(SpecError::TooDeep { depth, most }) } else { Ok(()) }
     }
 }

@@ -94,7 +94,7 @@ fn from_four_fifths_on_votes_have_one_answer_and_checks_are_left_out() {
     spec.budget.tokens = Some(100_000);
     let mut driver = Driver::started(spec);
     let below = Usage { prompt_tokens: 85_000, completion_tokens: 0, cached_tokens: 0 };
-    driver.feed(Input::SpentBelow { usage: below, millijoules: None });
+    driver.feed(Input::SpentBelow { run: child(), usage: below, millijoules: None });
     driver.answer("a", "text");
     assert_eq!(driver.open(), ["v"]);
     driver.answer("v", "Answer: 1");
@@ -142,7 +142,7 @@ fn a_raise_is_asked_for_once_and_a_yes_raises_the_bounds_by_half() {
         spec.ask = AskPolicy::All;
         let mut driver = Driver::started(spec);
         let usage = Usage { prompt_tokens: 85_000, completion_tokens: 0, cached_tokens: 0 };
-        driver.feed(Input::SpentBelow { usage, millijoules: None });
+        driver.feed(Input::SpentBelow { run: child(), usage, millijoules: None });
         assert_eq!(driver.approvals.len(), 1);
         driver.decide(decision);
         assert_eq!(driver.run.record().budget.tokens, Some(bound));
@@ -169,4 +169,82 @@ fn a_run_within_a_run_has_what_that_one_has_left_and_no_loop() {
     let more = |i| Ancestor { id: RunId(format!("above_{i}")), goal_digest: i };
     below.lineage.ancestors.extend((0..u64::from(RunLimits::DEPTH)).map(more));
     assert!(matches!(Run::new(below), Err(SpecError::TooDeep { depth: 3, most: 2 })));
+}
+
+fn child() -> RunId {
+    RunId("run_child".to_owned())
+}
+
+fn tokens(completion_tokens: u32) -> Usage {
+    Usage { prompt_tokens: 0, completion_tokens, cached_tokens: 0 }
+}
+
+#[test]
+fn what_a_run_below_may_spend_is_no_longer_there_for_others_until_it_ends() {
+    let bounds = RunBudget { tokens: Some(50_000), ..RunBudget::default() };
+    let mut driver = Driver::started(bounded(bounds));
+    let left = driver.run.lineage_below().budget_left.tokens.unwrap();
+    let greedy = RunBudget { tokens: Some(u64::MAX), ..RunBudget::default() };
+    assert_eq!(driver.run.tokens_below(greedy), Some(left));
+    driver.feed(Input::StartedBelow { run: child(), tokens: Some(left) });
+    assert_eq!(driver.run.lineage_below().budget_left.tokens, Some(0));
+    let mut second = spec(graph([ask("a", "coder", &[])]));
+    second.goal.text = "Another goal.".to_owned();
+    second.id = RunId("run_second".to_owned());
+    second.lineage = driver.run.lineage_below();
+    let refused = Run::new(second.clone()).unwrap_err();
+    assert!(matches!(refused, SpecError::NothingLeft { bound: "tokens", .. }), "{refused}");
+
+    driver.feed(Input::SpentBelow { run: child(), usage: tokens(700), millijoules: Some(5) });
+    assert_eq!(driver.run.lineage_below().budget_left.tokens, Some(0), "it was reserved");
+    assert_eq!(driver.run.spent().tokens(), 700);
+    driver.feed(Input::EndedBelow { run: child() });
+    assert_eq!(driver.run.lineage_below().budget_left.tokens, Some(left - 700));
+    second.lineage = driver.run.lineage_below();
+    Run::new(second).unwrap();
+    let record = driver.run.record();
+    assert_eq!(record.parent, None);
+    let [below] = record.children.as_slice() else { panic!("{record:?}") };
+    assert_eq!((below.id.clone(), below.has_ended), (child(), true));
+    assert_eq!((below.spent.tokens(), below.spent.joules), (700, Some(Joules(0.005))));
+}
+
+#[test]
+fn tasks_wait_for_what_a_run_below_has_reserved_and_go_on_with_what_it_leaves() {
+    let bounds = RunBudget { tokens: Some(50_000), ..RunBudget::default() };
+    let mut driver = Driver::started(bounded(bounds));
+    driver.feed(Input::StartedBelow { run: child(), tokens: Some(50_000) });
+    driver.answer("a", "alpha");
+    driver.answer("b", "beta");
+    assert_eq!(driver.open(), Vec::<String>::new());
+    assert_eq!(driver.run.state(), RunState::Running);
+    driver.feed(Input::EndedBelow { run: child() });
+    assert_eq!(driver.open(), ["end"]);
+    driver.answer("end", "joined");
+    assert_eq!(driver.result(), (RunState::Done, Some("joined".to_owned())));
+}
+
+#[test]
+fn a_resumed_run_has_no_runs_below_and_what_they_had_reserved() {
+    let bounds = RunBudget { tokens: Some(50_000), ..RunBudget::default() };
+    let mut driver = Driver::started(bounded(bounds));
+    let left = driver.run.lineage_below().budget_left;
+    driver.feed(Input::StartedBelow { run: child(), tokens: left.tokens });
+    driver.feed(Input::Stopped);
+    driver.feed(Input::Resumed);
+    assert!(driver.run.record().children[0].has_ended);
+    assert_ne!(driver.run.lineage_below().budget_left.tokens, Some(0));
+}
+
+#[test]
+fn no_person_raises_what_the_run_above_has_left() {
+    let mut below = bounded(RunBudget { tokens: Some(1_000_000), ..RunBudget::default() });
+    below.ask = AskPolicy::All;
+    below.lineage.ancestors = vec![Ancestor { id: RunId("run_above".to_owned()), goal_digest: 1 }];
+    below.lineage.budget_left.tokens = Some(100_000);
+    let mut driver = Driver::started(below);
+    driver.feed(Input::SpentBelow { run: child(), usage: tokens(85_000), millijoules: None });
+    assert_eq!(driver.approvals.len(), 0);
+    assert_eq!(driver.run.record().budget.tokens, Some(100_000));
+    assert_eq!(driver.run.record().parent, Some(RunId("run_above".to_owned())));
 }

@@ -283,7 +283,8 @@ impl Driver {
                 self.journal.is_empty()
                     || !self.calls.is_empty()
                     || !self.tools.is_empty()
-                    || !self.timers.is_empty(),
+                    || !self.timers.is_empty()
+                    || self.run.record().children.iter().any(|child| !child.has_ended),
                 "a run that runs waits for something"
             ),
             RunState::WaitingForApproval => assert!(!self.approvals.is_empty()),

@@ -89,6 +89,8 @@ pub fn small() -> RunRecord {
             time_ms: 2490,
             joules: None,
         },
+        parent: None,
+        children: Vec::new(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use harmonic_tools::{
     CallLimits, CommandLimits, CommandPolicy, Helper, ToolBox, ToolBoxConfig, ToolError,
 };
+use harmonic_types::RunToken;
 use harmonic_types::tool::{ToolEffects, ToolOutput};
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use crate::own_process::{
 crate::tests![
     a_command_works_in_the_workspace_and_in_a_folder_of_its_own,
     the_end_of_a_command_is_told,
+    a_command_gets_the_token_of_its_run,
     commands_are_off_unless_allowed,
     a_helper_that_is_none_is_an_error,
     files_outside_stay_as_they_are_and_unread,
@@ -125,6 +127,21 @@ fn the_end_of_a_command_is_told() {
     assert_eq!(output.text, "[ended by signal 11]");
     let output = place.run("no-such-program");
     assert!(output.is_error && output.text.contains("not found"), "{}", output.text);
+}
+
+fn a_command_gets_the_token_of_its_run() {
+    let place = Place::new();
+    let token = RunToken::of([5; RunToken::BYTES]);
+    let config =
+        ToolBoxConfig { run: Some(token.clone()), ..place.config(CommandLimits::default()) };
+    runtime().block_on(async {
+        let tools = ToolBox::open(config).await.unwrap();
+        let command = json!({"command": "echo \"[$HARMONIC_RUN]\""});
+        let output = call(&tools, "workspace.run", command, PATIENT).await.unwrap();
+        assert!(output.text.contains(&format!("[{}]", token.as_str())), "{}", output.text);
+    });
+    let without = place.run("echo \"[$HARMONIC_RUN]\"");
+    assert!(without.text.contains("[]"), "{}", without.text);
 }
 
 fn commands_are_off_unless_allowed() {

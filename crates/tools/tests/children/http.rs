@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use harmonic_tools::{Endpoint, ToolBox, ToolBoxConfig, ToolError};
+use harmonic_types::RunToken;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use crate::{http_server, own_process};
 crate::tests![
     tools_are_called_with_answers_of_both_kinds,
     a_key_is_sent_and_a_missing_one_is_named,
+    the_token_of_the_run_is_sent_in_place_of_a_configured_one,
     what_is_no_server_is_named,
     huge_answers_are_cut_or_refused_while_they_are_read,
     a_call_that_hangs_ends_with_its_time_or_when_it_is_cancelled,
@@ -44,6 +46,21 @@ fn tools_are_called_with_answers_of_both_kinds() {
             let output = call(&tools, "test.echo", json!({}), PATIENT).await.unwrap();
             assert_eq!(output.text, "echo");
             tools.close().await;
+        }
+    });
+}
+
+fn the_token_of_the_run_is_sent_in_place_of_a_configured_one() {
+    runtime().block_on(async {
+        let token = RunToken::of([5; RunToken::BYTES]);
+        let forged = RunToken::of([6; RunToken::BYTES]);
+        let path = format!("/run/{}", token.as_str());
+        for configured in [&[][..], &[("Harmonic-Run", forged.as_str())]] {
+            let config = config(&path, configured).await;
+            let text = refused(config.clone()).await;
+            assert!(text.contains("which run?"), "{text}");
+            let told = ToolBoxConfig { run: Some(token.clone()), ..config };
+            assert_eq!(ToolBox::open(told).await.unwrap().list().len(), 5);
         }
     });
 }

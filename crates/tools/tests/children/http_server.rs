@@ -32,7 +32,7 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
     let mut request = String::new();
     stream.read_line(&mut request).await?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    let (mut length, mut key) = (0, String::new());
+    let (mut length, mut key, mut runs) = (0, String::new(), Vec::new());
     loop {
         let mut line = String::new();
         stream.read_line(&mut line).await?;
@@ -40,6 +40,7 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap(),
             "authorization" => key = value.trim().to_owned(),
+            "harmonic-run" => runs.push(value.trim().to_owned()),
             _ => {}
         }
     }
@@ -48,6 +49,11 @@ async fn answer(stream: TcpStream) -> std::io::Result<()> {
     let message: Value = serde_json::from_slice(&body).unwrap_or_default();
     let mut writer = Writer { stream: stream.into_inner(), events: path.starts_with("/events") };
 
+    if let Some(expected) = path.strip_prefix("/run/")
+        && runs != [expected]
+    {
+        return writer.plain("409 Conflict", "text/plain", "which run?").await;
+    }
     match path.as_str() {
         "/page" => return writer.plain("200 OK", "text/html", "<html>hello</html>").await,
         "/missing" => return writer.plain("404 Not Found", "text/plain", "no such page").await,

@@ -39,6 +39,7 @@ pub fn nothing() -> ToolBoxConfig {
         commands: None,
         helper: Helper { program: program(), arguments: vec![HELPER.into()] },
         environment: variables.map(|(name, value)| (name.to_owned(), value)).into(),
+        run: None,
         start_time: Duration::from_secs(30),
     }
 }

@@ -154,8 +154,11 @@ impl Server {
                 }
             }
             "env" => {
-                let names: Vec<String> = std::env::vars().map(|(name, _)| name).collect();
-                result(text(names.join(" ")));
+                let said = match arguments["name"].as_str() {
+                    Some(name) => std::env::var(name).unwrap_or_default(),
+                    None => std::env::vars().map(|(name, _)| name).collect::<Vec<_>>().join(" "),
+                };
+                result(text(said));
             }
             "nonsense" => {
                 for _ in 0..200 {

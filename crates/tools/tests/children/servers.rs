@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use harmonic_tools::{Endpoint, LeftOut, ToolBox, ToolBoxConfig, ToolError};
+use harmonic_types::RunToken;
 use harmonic_types::tool::ToolEffects;
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,7 @@ crate::tests![
     nonsense_in_place_of_an_answer_is_an_error,
     a_server_refuses_in_its_own_words_without_escape_sequences,
     a_server_gets_a_minimal_environment,
+    a_server_gets_the_token_of_its_run_in_place_of_a_configured_one,
     a_dropped_box_kills_the_whole_group,
     a_server_ends_with_a_killed_owner,
     a_closed_box_lets_servers_end_by_themselves,
@@ -273,6 +275,21 @@ fn a_server_gets_a_minimal_environment() {
         let mut names: Vec<&str> = output.text.split(' ').collect();
         names.sort_unstable();
         assert_eq!(names, ["CONFIGURED", "HOME", "PATH"]);
+    });
+}
+
+fn a_server_gets_the_token_of_its_run_in_place_of_a_configured_one() {
+    let token = RunToken::of([5; RunToken::BYTES]);
+    let mut config = one_server("normal");
+    if let Endpoint::Stdio { env, .. } = &mut config.mcp.servers[0].endpoint {
+        env.insert(RunToken::VARIABLE.to_owned(), "forged".to_owned());
+    }
+    config.run = Some(token.clone());
+    runtime().block_on(async {
+        let tools = ToolBox::open(config).await.unwrap();
+        let named = json!({"name": RunToken::VARIABLE});
+        let output = call(&tools, "test.env", named, PATIENT).await.unwrap();
+        assert_eq!(output.text, token.as_str());
     });
 }
 

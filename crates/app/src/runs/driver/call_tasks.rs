@@ -33,6 +33,11 @@ impl CallTasks {
         self.made.insert(id, made);
     }
 
+    /// Spawns what is no call, and ends with the calls.
+    pub(super) fn spawn_beside(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
     /// Waits for the end of a call: the call, if its code panicked.
     pub(super) async fn ended(&mut self) -> Option<MadeCall> {
         match self.tasks.join_next_with_id().await {

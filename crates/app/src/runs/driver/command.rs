@@ -3,10 +3,11 @@
 use harmonic_api::runs::RunChange;
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, Decision, Input};
-use harmonic_types::{RunRecord, ToolEffects};
+use harmonic_types::{RunBudget, RunId, RunRecord, ToolEffects};
 use tokio::sync::oneshot;
 
 use super::Driver;
+use super::below::Descent;
 use crate::runs::tools::RunTools;
 
 /// A run at one moment.
@@ -35,6 +36,14 @@ pub(crate) enum Command {
         /// Answered once the decision is on the device and was applied, or is refused.
         reply: oneshot::Sender<Result<oneshot::Receiver<()>, RunsError>>,
     },
+    /// Take a run that is to start as one that is inside of this one.
+    Adopt {
+        run: RunId,
+        goal: String,
+        /// Its own budget.
+        budget: RunBudget,
+        reply: oneshot::Sender<Result<Descent, RunsError>>,
+    },
     /// Interrupt the run.
     Stop,
     /// End the run for good.
@@ -53,6 +62,10 @@ impl Driver {
             }
             Command::Decide { approval, decision, may_approve_commands, reply } => {
                 let _ = reply.send(self.decide(approval, decision, may_approve_commands));
+            }
+            Command::Adopt { run, goal, budget, reply } => {
+                // A run that is no longer wanted drops its link, and is no more inside of this one.
+                let _ = reply.send(self.adopt(run, &goal, budget));
             }
             Command::Stop => self.pending.push_back(Input::Stopped),
             Command::Cancel { reason } => self.pending.push_back(Input::Cancelled { reason }),

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use harmonic_api::runs::{RunChange, RunTool, RunToolList, ToolCallOutcome, ToolOfferer};
 use harmonic_gateway::{RunOwner, RunsError, ToolCalls};
 use harmonic_orchestrator::RunEvent;
-use harmonic_types::{RunId, ToolSpec};
+use harmonic_types::{RunId, RunToken, ToolSpec};
 
 use super::stored::StoredRun;
 use super::verbs::not_driven;
@@ -39,11 +39,12 @@ impl StoredRun {
 }
 
 impl RunService {
-    /// Opens the tools of these names, and those of a client.
+    /// Opens the tools of these names for the run of `token`, and those of a client.
     pub(super) async fn open_tools(
         &self,
         sets: Vec<String>,
         workspace: Option<String>,
+        token: RunToken,
         client: &[ToolSpec],
     ) -> Result<OpenedTools, RunsError> {
         let invalid = |field: String, reason: String| RunsError::Invalid { field, reason };
@@ -56,7 +57,7 @@ impl RunService {
             })?;
             Some(tools)
         };
-        let server = self.shared.tools.open(sets, workspace).await;
+        let server = self.shared.tools.open(sets, workspace, token).await;
         let server = server
             .map_err(|reason| invalid("tools".to_owned(), format!("cannot be opened: {reason}")))?;
         let Some(client) = client else {

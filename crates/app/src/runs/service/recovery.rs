@@ -4,7 +4,7 @@ use harmonic_api::runs::{RunReplay, RunSummary as EndedRun};
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::RunSummary;
 use harmonic_orchestrator::Input;
-use harmonic_types::{RunId, RunState};
+use harmonic_types::{RunId, RunState, RunToken};
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{blocking, of_journal, of_reading};
@@ -55,7 +55,12 @@ impl RunService {
         if is_final(&state) {
             self.finish_summary(id, &stored).await?;
         }
-        let rests = is_final(&state) || state == RunState::Stopped || stored.opened.is_attached;
+        // What has started a run inside of another one is gone, and the other one starts it anew.
+        let is_inside = stored.run.spec().lineage.parent().is_some();
+        let rests = is_final(&state)
+            || state == RunState::Stopped
+            || stored.opened.is_attached
+            || is_inside;
         if rests || !is_ours {
             return Ok(false);
         }
@@ -98,6 +103,7 @@ impl RunService {
                 message: format!("run `{id}` has ended: there is nothing to resume"),
             });
         }
+        self.check_is_first(stored.run.spec())?;
         let team = &self.shared.team;
         let agents = &stored.run.spec().agents;
         if let Some(missing) = agents.iter().find(|agent| team.member(&agent.name).is_none()) {
@@ -110,13 +116,16 @@ impl RunService {
             });
         }
         let (sets, workspace) = (stored.opened.tools.clone(), stored.opened.workspace.clone());
-        let tools = self.open_tools(sets, workspace, &stored.client_tools()).await;
+        let token = RunToken::of(super::random()?);
+        let client = stored.client_tools();
+        let tools = self.open_tools(sets, workspace, token.clone(), &client).await;
         let tools = tools.map_err(|reason| RunsError::Conflict {
             message: format!("run `{id}` cannot be resumed: {reason}"),
         })?;
         let first = if stored.inputs == 0 { Input::Started } else { Input::Resumed };
         let StoredRun { owner, run, past, last_ms, .. } = stored;
-        let ready = Ready { run, past, journal, last_ms, tools, place, first };
+        let parent = None;
+        let ready = Ready { run, past, journal, last_ms, tools, token, parent, place, first };
         self.drive(&owner, ready, CancellationToken::new())
     }
 
