@@ -7,6 +7,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
 
 mod recording_engine;
+#[path = "../../tests/fixtures/settings.rs"]
+mod settings;
 mod shapes;
 mod team;
 

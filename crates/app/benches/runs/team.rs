@@ -1,17 +1,13 @@
 //! A team on a simulated engine whose steps take no time, with its service of runs.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use harmonic_api::runs::{AnswerLength, RunApproach, RunRequest};
+use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunRequest};
 use harmonic_app::runs::{NewRun, NoTools, RunService, RunTeam, ServiceLimits, TeamMember};
-use harmonic_app::{
-    CacheRoots, InstanceRegistry, NoObserver, PullOptions, Settings, Store, TeamRequest, inspect,
-    plan,
-};
+use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
 use harmonic_engine::sim::{self, CostModel};
 use harmonic_engine::{Engine, EngineError, LocalConfig};
 use harmonic_events::EventStream;
@@ -25,6 +21,7 @@ use harmonic_types::{
 };
 
 use crate::recording_engine::{RecordingEngine, Requests};
+use crate::settings::settings;
 use crate::shapes::TOKENS;
 
 /// A team, its service, and its one engine.
@@ -76,9 +73,13 @@ impl Team {
             budget: RunBudget::default(),
             ask: AskPolicy::Never,
             class: RunClass::Interactive,
+            tools: RequestedTools::default(),
+            seed: Some(7),
             length: AnswerLength::Exactly(TOKENS),
+            within: None,
+            token: None,
         };
-        NewRun { seed: Some(7), ..NewRun::from(request) }
+        NewRun::from(request)
     }
 
     /// The requests since the last call.
@@ -118,25 +119,4 @@ fn planned(settings: &Settings) -> anyhow::Result<Plan> {
     let stack = team.resolve(settings)?;
     let hardware = inspect::machine("dgx-spark")?;
     Ok(plan::plan(&hardware, &stack, &team, settings, &NoObserver)?)
-}
-
-fn settings(home: &Path) -> Settings {
-    Settings {
-        store: Store::new(home.join("models")),
-        curves: home.join("curves"),
-        tuned: home.join("setups"),
-        benches: home.join("bench"),
-        instances: InstanceRegistry::new(home.join("runs")),
-        logs: home.join("logs"),
-        journals: home.join("journals"),
-        keys: home.join("keys.toml"),
-        api_key: None,
-        caches: CacheRoots::default(),
-        pull: PullOptions::default(),
-        port: 0,
-        stack: "starter".to_owned(),
-        variables: BTreeMap::new(),
-        host: "a machine".to_owned(),
-        form_trial: None,
-    }
 }
