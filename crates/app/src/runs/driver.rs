@@ -233,6 +233,7 @@ impl Driver {
         }
         let call = AgentCall {
             is_answer: self.is_answer(&spec),
+            is_bounded: self.is_bounded(),
             member: member.clone(),
             team: Arc::clone(&self.parts.team),
             client: self.parts.client.clone(),
@@ -245,6 +246,12 @@ impl Driver {
         };
         let made = MadeCall { call: call.spec.call, task: call.spec.task, is_tool: false };
         self.tasks.spawn(made, call.run());
+    }
+
+    /// Whether the tokens of the run are bounded.
+    fn is_bounded(&self) -> bool {
+        let spec = self.parts.run.spec();
+        spec.budget.tokens.or(spec.lineage.budget_left.tokens).is_some()
     }
 
     /// Whether the text of a call is the answer of the run, as far as can be told before its end:

@@ -32,6 +32,8 @@ pub(super) struct AgentCall {
     pub(super) client: ClientName,
     /// Whether its text is the answer of the run.
     pub(super) is_answer: bool,
+    /// Whether the run's tokens are bounded, so that the call must stay within what it reserved.
+    pub(super) is_bounded: bool,
     pub(super) clock: RunClock,
     pub(super) updates: Arc<Updates>,
     pub(super) energy: Option<Arc<RunEnergy>>,
@@ -113,7 +115,18 @@ impl AgentCall {
         let CallSpec { task, call, turn, .. } = self.spec;
         let agent = self.spec.agent.clone();
         self.updates.send(RunChange::Queued { task, call, agent, turn });
-        let request = self.request();
+        let mut request = self.request();
+        if self.is_bounded {
+            let kept = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => return End::Failed(CallFailure::Cancelled),
+                kept = self.within_reservation(&request) => kept,
+            };
+            match kept {
+                Ok(most) => request.max_tokens = Some(Tokens(most)),
+                Err(message) => return End::Failed(CallFailure::Refused { message }),
+            }
+        }
         let mut slot = self.team.watch(request.id);
         let submitted = tokio::select! {
             biased;
@@ -148,6 +161,24 @@ impl AgentCall {
                 Heard::Nothing => return End::Failed(CallFailure::Stalled),
             }
         }
+    }
+
+    /// Maximum tokens of the answer that keep prompt and answer within what the run has reserved,
+    /// which estimates the parts of a prompt that were never counted.
+    async fn within_reservation(&self, request: &Request) -> Result<u32, String> {
+        let CallSpec { prompt_tokens: estimated, max_tokens, .. } = self.spec;
+        // The engine refuses what it cannot count when it is asked.
+        let Ok(Tokens(counted)) = self.member.engine.count_tokens(request.clone()).await else {
+            return Ok(max_tokens);
+        };
+        let kept = max_tokens.saturating_sub(counted.saturating_sub(estimated));
+        if kept == 0 {
+            return Err(format!(
+                "the prompt has {counted} tokens, more than the budget bears: {estimated} and an \
+                 answer of {max_tokens} were set aside for it"
+            ));
+        }
+        Ok(kept)
     }
 
     /// What comes next, within the time that a call may be without a token.
