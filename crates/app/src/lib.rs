@@ -2,7 +2,7 @@
 //!
 //! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
 //! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
-//! ([`keyring`]), and the running teams of this machine ([`instances`], [`background`]).
+//! ([`keyring`]), evaluations ([`mod@eval`]), and the running teams of this machine ([`instances`], [`background`]).
 //!
 //! Invariants: functions return values and emit [`Event`]s; dropping a future leaves nothing
 //! running; work with a useful partial result is ended by a token instead.
@@ -17,6 +17,7 @@ pub mod conversation;
 pub mod downloads;
 pub mod engines;
 pub mod error;
+pub mod eval;
 mod event;
 pub mod fanout;
 mod file_descriptors;
@@ -40,6 +41,7 @@ pub mod server_choice;
 mod settings;
 pub mod team_log;
 mod team_request;
+mod tool_processes;
 pub mod tune;
 pub mod watch;
 mod watched_keys;
@@ -51,6 +53,7 @@ pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
 pub use team_request::{SlotRequest, TeamRequest};
+pub use tool_processes::ToolProcesses;
 pub use what_if::WhatIf;
 
 pub use harmonic_bench::Levels;
@@ -62,3 +65,4 @@ pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{
     CacheRoots, DiskSpace, MeasuredRate, PullOptions, Source, Store, WeightFormat, default_root,
 };
+pub use harmonic_tools::{Helper, run_helper};

@@ -8,6 +8,8 @@ use harmonic_engine::constraint::FormTrial;
 use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 
+use crate::tool_processes::ToolProcesses;
+
 /// Folders, addresses and secrets.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,8 @@ pub struct Settings {
     pub curves: PathBuf,
     /// Folder of tuned configs measured on this machine.
     pub tuned: PathBuf,
+    /// Folder of the verdicts of evaluations on this machine.
+    pub verdicts: PathBuf,
     /// Folder of benchmark runs.
     pub benches: PathBuf,
     /// Registry of running instances.
@@ -43,6 +47,8 @@ pub struct Settings {
     pub host: String,
     /// Command that tries a costly form in a separate process; `None` for no trial.
     pub form_trial: Option<FormTrial>,
+    /// How processes of tools are started; `None` starts none.
+    pub tool_processes: Option<ToolProcesses>,
 }
 
 impl Settings {

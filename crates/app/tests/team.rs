@@ -23,6 +23,7 @@ fn settings(home: &Path) -> Settings {
         store: Store::new(home.join("models")),
         curves: home.join("curves"),
         tuned: home.join("setups"),
+        verdicts: home.join("verdicts"),
         benches: home.join("bench"),
         instances: InstanceRegistry::new(home.join("runs")),
         logs: home.join("logs"),
@@ -36,6 +37,7 @@ fn settings(home: &Path) -> Settings {
         variables: BTreeMap::new(),
         host: "a machine".to_owned(),
         form_trial: None,
+        tool_processes: None,
     }
 }
 

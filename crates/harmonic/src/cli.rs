@@ -9,11 +9,13 @@ use harmonic_types::{BudgetRule, EngineKind, Sharing, Tokens};
 
 pub mod aliases;
 mod bench;
+mod eval;
 mod listen;
 mod running;
 mod runs;
 
 pub use bench::{Bench, Compared, Protocol, Report};
+pub use eval::Eval;
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
@@ -65,6 +67,8 @@ pub enum Command {
     Run(Box<Run>),
     /// List, show, watch, approve, stop, resume and remove runs
     Runs(Runs),
+    /// Measure whether the team answers better than one agent
+    Eval(Box<Eval>),
     /// Measure how throughput scales with parallel requests
     Bench(Box<Bench>),
     /// Render a benchmark record again, or the paper's measurements of a machine

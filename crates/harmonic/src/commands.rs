@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod doctor;
 mod down;
+mod eval;
 mod keys;
 mod logs;
 mod models;
@@ -48,6 +49,7 @@ pub async fn run(
         Command::Chat(args) => chat::run(&args, settings, printer, stop).await,
         Command::Run(args) => run::run(&args, settings, printer, stop).await,
         Command::Runs(args) => runs::run(&args, settings, printer, stop).await,
+        Command::Eval(args) => eval::run(&args, settings, printer, stop).await,
         Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
         Command::Report(args) => report::run(&args, printer),
         Command::Compare(args) => compare::run(&args, printer),

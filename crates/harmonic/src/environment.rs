@@ -2,6 +2,7 @@
 //!
 //! Invariant: no other module and no library reads harmonic's variables.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use harmonic_app::{
 use crate::error::CliError;
 use crate::form_trial;
 use crate::logging::LogFormat;
+use crate::tool_helper;
 
 /// Default stack.
 const STACK: &str = "standard";
@@ -26,7 +28,7 @@ const STACK_FILE: &str = "./stack.toml";
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Settings of `app`: directories from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
-    /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
+    /// configs, verdicts, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
     /// (keys); `$HARMONIC_API_KEY`, `$HARMONIC_PORT`, `$HARMONIC_STACK`, `$HF_ENDPOINT`,
     /// `$HF_TOKEN`.
     pub settings: Settings,
@@ -81,6 +83,7 @@ impl Environment {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
             tuned: data.join("harmonic/setups"),
+            verdicts: data.join("harmonic/verdicts"),
             benches: data.join("harmonic/bench"),
             instances: InstanceRegistry::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),
@@ -101,6 +104,7 @@ impl Environment {
                 .collect(),
             host: host(),
             form_trial: form_trial::with_this_program(),
+            tool_processes: tool_helper::with_this_program(),
         };
         let log_format =
             lookup("HARMONIC_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| text.parse())?;
@@ -115,6 +119,21 @@ pub fn columns() -> Option<usize> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let columns = std::env::var("COLUMNS").ok()?;
     columns.trim().parse().ok().filter(|columns| *columns > 0)
+}
+
+/// The running executable, even if its file has been replaced since; `None` if its path is unknown.
+pub fn itself() -> Option<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Some(running.to_owned()) } else { std::env::current_exe().ok() }
+}
+
+/// All variables whose names and values are UTF-8.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn variables() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// Path and arguments of this program.

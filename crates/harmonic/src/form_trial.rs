@@ -2,25 +2,20 @@
 //! argument.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, io};
 
 use harmonic_app::{FormTrial, run_trial};
 
+use crate::environment;
 use crate::exit::Exit;
 
 /// Argument that selects the subprocess. No command begins with dashes.
 const ARGUMENT: &str = "--try-form";
 
-/// The running executable, even if the file has been replaced since.
-const ITSELF: &str = "/proc/self/exe";
-
 /// Trial by this program; `None` if its path is unknown.
 pub fn with_this_program() -> Option<FormTrial> {
-    let running = Path::new(ITSELF).exists().then(|| PathBuf::from(ITSELF));
-    let program = running.or_else(|| env::current_exe().ok())?;
-    Some(FormTrial { program, arguments: vec![ARGUMENT.into()] })
+    Some(FormTrial { program: environment::itself()?, arguments: vec![ARGUMENT.into()] })
 }
 
 /// Runs the trial if this process was started for it. Must be called before anything else.

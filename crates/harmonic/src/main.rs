@@ -11,6 +11,7 @@ mod exit;
 mod form_trial;
 mod help;
 mod logging;
+mod tool_helper;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -24,6 +25,9 @@ use crate::exit::Exit;
 
 fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_requested() {
+        return code;
+    }
+    if let Some(code) = tool_helper::run_if_requested() {
         return code;
     }
     harmonic_process::with_settings();

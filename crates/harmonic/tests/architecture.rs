@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -36,6 +36,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
     ("journal", &["types", "fsutil"]),
+    ("eval", &["types"]),
     (
         "app",
         &[
@@ -60,6 +61,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 31] = [
             "report",
             "orchestrator",
             "journal",
+            "tools",
+            "eval",
         ],
     ),
     (

@@ -44,6 +44,13 @@ pub struct CreateRun {
     /// Whether the run gives way to people's requests.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub background: bool,
+    /// Tokens of each task's answer, at most. The executive writes no plan where they are bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub max_tokens: Option<u32>,
+    /// Seed of all sampling; at random if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -93,6 +100,10 @@ pub struct RunRequest {
     pub ask: AskPolicy,
     /// Priority class.
     pub class: RunClass,
+    /// Tokens of each task's answer, at most; above 0.
+    pub max_tokens: Option<u32>,
+    /// Seed; `None` chooses one at random.
+    pub seed: Option<u64>,
 }
 
 /// How the tasks of a run are found.
@@ -126,6 +137,10 @@ impl CreateRun {
         if let Some(brief) = &self.brief {
             text("brief", brief)?;
         }
+        if self.max_tokens == Some(0) {
+            let reason = "must be above 0; leave it out for no bound";
+            return Err(ValidationError::value("max_tokens", reason));
+        }
         Ok(RunRequest {
             approach: self.approach()?,
             budget: self.budget.unwrap_or_default().checked()?,
@@ -133,6 +148,8 @@ impl CreateRun {
             brief: self.brief,
             ask: self.ask.unwrap_or_default(),
             class: if self.background { RunClass::Background } else { RunClass::Interactive },
+            max_tokens: self.max_tokens,
+            seed: self.seed,
         })
     }
 

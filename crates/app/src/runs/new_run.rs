@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use harmonic_api::runs::{RunApproach, RunMode, RunRequest};
+use harmonic_eval::Chosen;
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{
     AgentProfile, Approach, GraphRules, Lineage, Origin, Recipe, RecipeError, RecipeValues,
     RunLimits, RunSpec, SpecError,
 };
-use harmonic_types::{RunId, Task, TaskGraph, ToolSpec, Work};
+use harmonic_types::{RunBudget, RunId, Task, TaskGraph, ToolSpec, Work};
 
 use super::team::RunTeam;
+use super::verdicts::{self, Verdicts};
 
 /// Recipe that small models do instead of a plan, and that larger ones fall back to.
 const DEFAULT_RECIPE: &str = "split";
@@ -24,8 +26,6 @@ pub struct NewRun {
     pub tools: Vec<String>,
     /// Name of a workspace in the server's configuration.
     pub workspace: Option<String>,
-    /// Seed; `None` chooses one at random.
-    pub seed: Option<u64>,
     /// The runs that it is started from.
     pub lineage: Lineage,
     /// Whether it lives no longer than the request that it answers.
@@ -41,7 +41,6 @@ impl From<RunRequest> for NewRun {
             request,
             tools: Vec::new(),
             workspace: None,
-            seed: None,
             lineage: Lineage::default(),
             is_attached: false,
             answer_tokens: None,
@@ -58,6 +57,8 @@ pub(crate) struct ServerPart {
     pub(crate) tools: Vec<ToolSpec>,
     pub(crate) granted: Vec<String>,
     pub(crate) has_meter: bool,
+    /// What evaluations have found of the team.
+    pub(crate) verdicts: Verdicts,
 }
 
 /// A specification, and why its tasks are found in this way, where the server chose.
@@ -73,7 +74,8 @@ pub(crate) async fn specify(
     new: &NewRun,
     server: ServerPart,
 ) -> Result<Specified, RunsError> {
-    let RunRequest { goal, brief, approach, budget, ask, class } = &new.request;
+    let RunRequest { goal, brief, approach, budget, ask, class, max_tokens, seed: _ } =
+        &new.request;
     let names: Vec<String> = server.tools.iter().map(|tool| tool.name.clone()).collect();
     let agents = team.profiles(&names).await;
     let goal = team.counted(goal.clone()).await;
@@ -81,12 +83,25 @@ pub(crate) async fn specify(
         Some(brief) => Some(team.counted(brief.clone()).await),
         None => None,
     };
-    let asked = Asked { team, agents: &agents, tools: &server.tools, goal: &goal.text };
-    let (mut approach, note) = asked.approach(approach, new.answer_tokens.is_some())?;
+    let asked = Asked {
+        team,
+        agents: &agents,
+        tools: &server.tools,
+        goal: &goal.text,
+        budget,
+        verdicts: &server.verdicts,
+    };
+    let is_bounded = new.answer_tokens.or(*max_tokens).is_some();
+    let (mut approach, note) = asked.approach(approach, is_bounded)?;
+    if let (Some(most), Approach::Graph { graph, .. }) = (*max_tokens, &mut approach) {
+        for task in &mut graph.tasks {
+            bound(task, most);
+        }
+    }
     if let (Some(most), Approach::Graph { graph, .. }) = (new.answer_tokens, &mut approach)
         && let Some(last) = graph.tasks.last_mut()
     {
-        last.max_tokens = Some(last.max_tokens.map_or(most, |tokens| tokens.min(most)));
+        bound(last, most);
     }
     let spec = RunSpec {
         id: server.id,
@@ -111,12 +126,19 @@ pub(crate) async fn specify(
     Ok(Specified { spec, note })
 }
 
+/// Bounds the answer of `task` to `most` tokens.
+fn bound(task: &mut Task, most: u32) {
+    task.max_tokens = Some(task.max_tokens.map_or(most, |tokens| tokens.min(most)));
+}
+
 /// What a client asks a team for.
 struct Asked<'a> {
     team: &'a RunTeam,
     agents: &'a [AgentProfile],
     tools: &'a [ToolSpec],
     goal: &'a str,
+    budget: &'a RunBudget,
+    verdicts: &'a Verdicts,
 }
 
 impl Asked<'_> {
@@ -169,6 +191,18 @@ impl Asked<'_> {
         mode: RunMode,
         is_bounded: bool,
     ) -> Result<(Approach, Option<String>), RunsError> {
+        if mode == RunMode::Auto
+            && let Some(choice) = self.verdicts.choose(self.goal, self.budget)
+        {
+            let note = Some(verdicts::note(&choice));
+            return match choice.chosen {
+                Chosen::Solo => Ok((self.solo(), note)),
+                Chosen::Recipe(name) => {
+                    let recipe = Recipe::named(&name).map_err(|error| invalid("mode", &error))?;
+                    Ok((self.recipe(recipe, "mode")?, note))
+                }
+            };
+        }
         let recipe = Recipe::named(DEFAULT_RECIPE).map_err(|error| invalid("mode", &error))?;
         let executive = self.agents.iter().find(|agent| agent.name == self.team.executive().name);
         let name = &self.team.executive().name;

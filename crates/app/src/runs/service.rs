@@ -7,13 +7,14 @@
 //! a request, or they belong to a team of another stack; those wait to be resumed.
 
 mod errors;
+mod evaluations;
 mod recovery;
 mod stored;
 mod streams;
 mod verbs;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ struct Shared {
     team: Arc<RunTeam>,
     tools: Arc<dyn ToolSource>,
     energy: OnceLock<Arc<RunEnergy>>,
+    verdicts: OnceLock<PathBuf>,
     limits: ServiceLimits,
     places: Arc<Semaphore>,
     ids: Mutex<RunIds>,
@@ -133,6 +135,7 @@ impl RunService {
             team,
             tools,
             energy: OnceLock::new(),
+            verdicts: OnceLock::new(),
             limits,
             places: Arc::new(Semaphore::new(limits.open)),
             ids: Mutex::default(),
@@ -197,13 +200,14 @@ impl RunService {
         let server = ServerPart {
             id: self.next_id(started_ms)?,
             started_ms,
-            seed: match new.seed {
+            seed: match new.request.seed {
                 Some(seed) => seed,
                 None => u64::from_le_bytes(random()?),
             },
             tools: tools.list(),
             granted: shared.tools.granted(),
             has_meter: shared.energy.get().is_some(),
+            verdicts: self.verdicts(&new.request.approach).await?,
         };
         let Specified { spec, note } = specify(&shared.team, &new, server).await?;
         let run = Run::new(spec.clone()).map_err(|error| refused(&error))?;

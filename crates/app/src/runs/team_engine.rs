@@ -90,7 +90,6 @@ impl TeamEngine {
     async fn ask(self, request: Request) -> Result<Generation, Rejection> {
         let conversation = conversation::read(&request, self.context())?;
         let new = NewRun {
-            seed: request.seed,
             is_attached: true,
             answer_tokens: request.max_tokens.map(|tokens| tokens.0),
             ..NewRun::from(RunRequest {
@@ -104,6 +103,8 @@ impl TeamEngine {
                     RequestClass::Interactive => RunClass::Interactive,
                     RequestClass::Background => RunClass::Background,
                 },
+                max_tokens: None,
+                seed: request.seed,
             })
         };
         // Before the first wait: who drops the future ends the run, however far it is.

@@ -1,6 +1,8 @@
 //! Runs of a team in its server: the service, its HTTP side, and what is left after a `kill -9`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod accurate_engine;
+mod evaluations;
 mod http;
 mod kills;
 mod service;

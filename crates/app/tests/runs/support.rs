@@ -32,6 +32,7 @@ pub fn settings(home: &Path) -> Settings {
         store: Store::new(home.join("models")),
         curves: home.join("curves"),
         tuned: home.join("setups"),
+        verdicts: home.join("verdicts"),
         benches: home.join("bench"),
         instances: InstanceRegistry::new(home.join("runs")),
         logs: home.join("logs"),
@@ -45,6 +46,7 @@ pub fn settings(home: &Path) -> Settings {
         variables: BTreeMap::new(),
         host: "a machine".to_owned(),
         form_trial: None,
+        tool_processes: None,
     }
 }
 
@@ -106,8 +108,10 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         budget: RunBudget { tokens: Some(TOKENS), ..RunBudget::default() },
         ask: AskPolicy::Never,
         class: RunClass::Interactive,
+        max_tokens: None,
+        seed: Some(SEED),
     };
-    NewRun { seed: Some(SEED), ..NewRun::from(request) }
+    NewRun::from(request)
 }
 
 /// Bound of the runs' tokens.
