@@ -49,27 +49,32 @@ pub fn choose(verdicts: &[EvalVerdict], shape: GoalShape, first: Equality) -> Op
         let decided = recipes.values().filter_map(|verdicts| decided(verdicts, equality));
         let (won, lost): (Vec<_>, Vec<_>) =
             decided.partition(|(ruling, _)| *ruling == Ruling::TeamBetter);
-        let clearest = |rulings: Vec<(Ruling, &'_ EvalVerdict)>| {
-            let size = |verdict: &EvalVerdict| verdict.at(equality).difference.mean.abs();
-            let all = rulings.into_iter().map(|(_, verdict)| verdict);
-            all.max_by(|a, b| size(a).total_cmp(&size(b)))
-        };
-        if let Some(verdict) = clearest(won) {
+        if let Some(verdict) = clearest(won.into_iter().map(|(_, verdict)| verdict), equality) {
             let chosen = Chosen::Recipe(verdict.key.recipe.clone());
             return Some(Choice { chosen, equality, verdict });
         }
-        clearest(lost).map(|verdict| Choice { chosen: Chosen::Solo, equality, verdict })
+        let verdict = clearest(lost.into_iter().map(|(_, verdict)| verdict), equality)?;
+        Some(Choice { chosen: Chosen::Solo, equality, verdict })
     })
+}
+
+/// The verdict with the largest difference.
+fn clearest<'a>(
+    verdicts: impl Iterator<Item = &'a EvalVerdict>,
+    by: Equality,
+) -> Option<&'a EvalVerdict> {
+    let size = |verdict: &EvalVerdict| verdict.at(by).difference.mean.abs();
+    verdicts.max_by(|a, b| size(a).total_cmp(&size(b)))
 }
 
 /// What the verdicts on one recipe show, and the clearest of them; `None` where they show nothing or
 /// contradict each other.
 fn decided<'a>(verdicts: &[&'a EvalVerdict], by: Equality) -> Option<(Ruling, &'a EvalVerdict)> {
-    let shown = verdicts.iter().filter(|one| one.at(by).ruling != Ruling::NoDifferenceShown);
-    let size = |verdict: &EvalVerdict| verdict.at(by).difference.mean.abs();
-    let clearest = shown.clone().max_by(|a, b| size(a).total_cmp(&size(b)))?;
+    let shows = |one: &&EvalVerdict| one.at(by).ruling != Ruling::NoDifferenceShown;
+    let mut shown = verdicts.iter().copied().filter(shows);
+    let clearest = clearest(shown.clone(), by)?;
     let ruling = clearest.at(by).ruling;
-    shown.into_iter().all(|one| one.at(by).ruling == ruling).then_some((ruling, *clearest))
+    shown.all(|one| one.at(by).ruling == ruling).then_some((ruling, clearest))
 }
 
 #[cfg(test)]
@@ -121,7 +126,10 @@ mod tests {
         assert_eq!(by(GoalShape::Parts), "split by breadth in seconds");
         assert_eq!(by(GoalShape::Whole), "solo by chain in seconds");
         assert_eq!(chosen(&both[..1], GoalShape::Whole, Equality::Seconds), None);
-        assert_eq!(chosen(&[verdict("split", "??", 1.0, 1.0)], GoalShape::Whole, Equality::Tokens), None);
+        assert_eq!(
+            chosen(&[verdict("split", "??", 1.0, 1.0)], GoalShape::Whole, Equality::Tokens),
+            None
+        );
     }
 
     #[test]
@@ -137,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_best_recipe_wins_and_contradictions_decide_nothing() {
-        let whole = |verdicts: &[EvalVerdict]| chosen(verdicts, GoalShape::Whole, Equality::Seconds);
+        let whole =
+            |verdicts: &[EvalVerdict]| chosen(verdicts, GoalShape::Whole, Equality::Seconds);
         let several = [
             verdict("split", "chain", 0.0, -0.4),
             verdict("vote", "chain", 0.0, 0.1),

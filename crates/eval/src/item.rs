@@ -20,7 +20,7 @@ pub struct Item {
 /// The right answer of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
-    /// A number, in the form of [`crate::scoring`]: no separators, no trailing zeros.
+    /// A number without separators of thousands, leading zeros and zeros that end a fraction.
     Number(String),
     /// A number for each label; all are right, or the answer is wrong.
     Values(BTreeMap<String, String>),

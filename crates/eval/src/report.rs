@@ -60,7 +60,7 @@ impl SuiteReport {
         withheld: Option<String>,
     ) -> Self {
         let comparisons = arms.iter().filter(|arm| **arm != Arm::Solo).flat_map(|arm| {
-            Equality::ALL.into_iter().filter_map(|equality| compare(outcomes, *arm, equality))
+            Equality::ALL.into_iter().filter_map(move |equality| compare(outcomes, *arm, equality))
         });
         let comparisons = comparisons.map(|found| Comparison {
             ruling: found.ruling.filter(|_| withheld.is_none()),
@@ -80,7 +80,8 @@ impl SuiteReport {
     /// The verdicts at equal tokens and at equal seconds on `arm`; `None` where they are withheld.
     pub fn verdicts(&self, arm: Arm) -> Option<[EqualVerdict; 2]> {
         let at = |equality: Equality| {
-            let found = self.comparisons.iter().find(|one| (one.arm, one.equality) == (arm, equality));
+            let found =
+                self.comparisons.iter().find(|one| (one.arm, one.equality) == (arm, equality));
             found.and_then(Comparison::verdict)
         };
         Some([at(Equality::Tokens)?, at(Equality::Seconds)?])

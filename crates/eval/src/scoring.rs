@@ -58,10 +58,9 @@ pub fn read(item: &Item, answer: &str) -> Reading {
             Reading { key: found.map(|found| calls::key(&found)), grade }
         }
         Expected::Program(program) => match program::code(answer, program) {
-            Some(code) => Reading {
-                grade: Grade::Runs(program::with_tests(&code, program)),
-                key: Some(code),
-            },
+            Some(code) => {
+                Reading { grade: Grade::Runs(program::with_tests(&code, program)), key: Some(code) }
+            }
             None => Reading { key: None, grade: Grade::Wrong },
         },
     }

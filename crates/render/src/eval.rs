@@ -20,9 +20,8 @@ pub fn text(report: &EvalReport, width: Width) -> String {
 pub fn progress(progress: &EvalProgress<'_>) -> String {
     let EvalProgress { suite, items, done } = progress;
     let shares = Arm::ALL.into_iter().filter_map(|arm| ArmFigures::of(arm, done));
-    let shares = shares.map(|figures| {
-        format!("{} {}", figures.arm, percent(share(figures.right, done.len())))
-    });
+    let shares = shares
+        .map(|figures| format!("{} {}", figures.arm, percent(share(figures.right, done.len()))));
     let shares = shares.collect::<Vec<_>>().join(", ");
     let colon = if shares.is_empty() { "" } else { ": " };
     format!("{} {} of {items} items{colon}{shares}", suite.name(), done.len())
@@ -183,7 +182,8 @@ mod tests {
     fn an_evaluation_fits_a_terminal() {
         let whole = text(&report(None), Width::of_terminal(80));
         insta::assert_snapshot!(whole);
-        let cut = text(&report(Some("100 of 400 items were done (stopped)")), Width::of_terminal(60));
+        let cut =
+            text(&report(Some("100 of 400 items were done (stopped)")), Width::of_terminal(60));
         insta::assert_snapshot!(cut);
     }
 }

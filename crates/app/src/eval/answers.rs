@@ -53,7 +53,9 @@ impl<'a> Answers<'a> {
         let mut outcome = ItemOutcome { id: item.id.clone(), ..ItemOutcome::default() };
         // Whoever comes first pays for a prompt that caches hold afterwards: the sides take turns.
         if index % 2 == 1 {
-            let Some(first) = self.answer(item, index, Arm::Solo, 0).await? else { return Ok(None) };
+            let Some(first) = self.answer(item, index, Arm::Solo, 0).await? else {
+                return Ok(None);
+            };
             outcome.solo.push(first);
         }
         for arm in self.request.arms.iter().copied().filter(|arm| *arm != Arm::Solo) {

@@ -14,8 +14,7 @@ use crate::tool_processes;
 
 /// Time of a program, as in the reference implementation three seconds, and as much for the start of
 /// the interpreter (docs/sources.md#humaneval).
-const LIMITS: CallLimits =
-    CallLimits { time: std::time::Duration::from_secs(6), bytes: 64 << 10 };
+const LIMITS: CallLimits = CallLimits { time: std::time::Duration::from_secs(6), bytes: 64 << 10 };
 
 /// File of the program in its folder.
 const FILE: &str = "program.py";
@@ -47,7 +46,10 @@ impl Programs {
         let programs = Self { folder, tools, mark: hex::encode(bytes) };
         if !programs.passes("import math, typing", &CancellationToken::new()).await? {
             let hint = "install Python 3 where commands find it, in /usr/bin";
-            return Err(AppError::refused("programs need `python3`, which does not run here", hint));
+            return Err(AppError::refused(
+                "programs need `python3`, which does not run here",
+                hint,
+            ));
         }
         Ok(programs)
     }

@@ -195,7 +195,10 @@ mod tests {
             (EvalOptions { arms: words(&["team"]), ..options() }, "expected solo and another one"),
             (EvalOptions { arms: words(&["solo"]), ..options() }, "expected solo and another one"),
             (EvalOptions { recipe: Some("splitt".into()), ..options() }, "did you mean `split`?"),
-            (EvalOptions { recipe: Some("./no.toml".into()), ..options() }, "cannot read the recipe"),
+            (
+                EvalOptions { recipe: Some("./no.toml".into()), ..options() },
+                "cannot read the recipe",
+            ),
             (EvalOptions { suites: words(&["humaneval"]), ..options() }, "runs programs"),
         ] {
             let error = EvalRequest::new(&changed).unwrap_err();

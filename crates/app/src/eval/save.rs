@@ -21,7 +21,8 @@ pub fn save(
     subject: &EvalSubject,
     settings: &Settings,
 ) -> Result<Vec<PathBuf>> {
-    let refused = |why: &str, hint: &str| Err(AppError::refused(format!("nothing is saved: {why}"), hint));
+    let refused =
+        |why: &str, hint: &str| Err(AppError::refused(format!("nothing is saved: {why}"), hint));
     if subject.is_simulated {
         return refused("the engine is simulated", "evaluate a team with a model");
     }

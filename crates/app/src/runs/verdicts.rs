@@ -120,7 +120,10 @@ mod tests {
             "auto: solo, since `harmonic eval chain` on 2026-11-30 showed `split` against one agent \
              at equal seconds at -34 points (-44 to -24) over 100 items"
         );
-        assert!(said("- one\n- two").starts_with("auto: the recipe `split`, since `harmonic eval breadth`"));
+        assert!(
+            said("- one\n- two")
+                .starts_with("auto: the recipe `split`, since `harmonic eval breadth`")
+        );
         assert!(Verdicts::default().choose("Work it out.", &RunBudget::default()).is_none());
     }
 }

@@ -9,9 +9,7 @@ use harmonic_engine::{
     EngineStatus, Forms, Generation, Health, Identity, ReslotError,
 };
 use harmonic_eval::{Arm, Expected, Item, run_seed};
-use harmonic_types::{
-    Event, FinishReason, Rejection, Request, Tokens, Usage,
-};
+use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
 use tokio::sync::mpsc;
 
 /// How often an item is answered rightly.
@@ -30,9 +28,9 @@ pub struct AccurateEngine {
 
 impl AccurateEngine {
     pub fn new(suites: [(Vec<Item>, Accuracy); 2]) -> Self {
-        let items = suites.into_iter().flat_map(|(items, accuracy)| {
-            items.into_iter().map(move |item| (item, accuracy))
-        });
+        let items = suites
+            .into_iter()
+            .flat_map(|(items, accuracy)| items.into_iter().map(move |item| (item, accuracy)));
         Self { items: items.collect() }
     }
 

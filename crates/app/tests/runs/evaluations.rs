@@ -9,9 +9,7 @@ use harmonic_app::eval::{self, EvalOptions, EvalReport, EvalRequest, EvalSubject
 use harmonic_app::runs::{NoTools, RunService, RunTeam, ServiceLimits, TeamMember};
 use harmonic_app::{Event, NoObserver, Observer, Settings};
 use harmonic_eval::{Arm, Suite};
-use harmonic_gateway::{
-    Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve,
-};
+use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_orchestrator::RunEvent;
 use harmonic_types::{Equality, Ruling, Tier, Tokens};
 use tokio_util::sync::CancellationToken;
@@ -109,8 +107,7 @@ async fn evaluated(
 
 /// Origin and first note of a run whose approach the server chooses.
 async fn chosen(goal: &str, served: &Served) -> (String, String) {
-    let wanted =
-        CreateRun { goal: goal.to_owned(), max_tokens: Some(64), ..CreateRun::default() };
+    let wanted = CreateRun { goal: goal.to_owned(), max_tokens: Some(64), ..CreateRun::default() };
     let run = served.client.create_run(&wanted).await.unwrap();
     let mut notes = Vec::new();
     let mut events = served.client.run_events(&run.id, Some(0)).await.unwrap();

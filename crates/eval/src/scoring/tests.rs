@@ -116,7 +116,8 @@ fn values_within_lists_and_objects_are_compared_by_the_same_rules() {
 #[test]
 fn a_program_is_the_block_that_defines_the_function_or_the_rest_of_the_prompt() {
     let program = Program {
-        prompt: "from typing import List\n\ndef f(x: int) -> int:\n    \"\"\"Adds.\"\"\"\n".to_owned(),
+        prompt: "from typing import List\n\ndef f(x: int) -> int:\n    \"\"\"Adds.\"\"\"\n"
+            .to_owned(),
         test: "def check(candidate):\n    assert candidate(1) == 2".to_owned(),
         function: "f".to_owned(),
     };

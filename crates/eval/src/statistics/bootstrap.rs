@@ -119,7 +119,13 @@ mod tests {
         let mut counts = vec![0_u32; 25];
         let resamples = 200_000;
         for _ in 0..resamples {
-            let sum: i32 = (0..12).map(|_| match random.u8(..12) { 0..5 => 1, 5..7 => -1, _ => 0 }).sum();
+            let sum: i32 = (0..12)
+                .map(|_| match random.u8(..12) {
+                    0..5 => 1,
+                    5..7 => -1,
+                    _ => 0,
+                })
+                .sum();
             counts[usize::try_from(sum + 12).unwrap()] += 1;
         }
         for (count, probability) in counts.iter().zip(&sums.probabilities) {

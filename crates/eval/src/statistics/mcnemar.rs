@@ -8,9 +8,8 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 pub fn exact_mcnemar(first: u32, second: u32) -> f64 {
     let all = u64::from(first) + u64::from(second);
     // A probability of one half is valid for any number of tosses.
-    Binomial::new(0.5, all).map_or(1.0, |coin| {
-        (2.0 * coin.cdf(u64::from(first.min(second)))).min(1.0)
-    })
+    Binomial::new(0.5, all)
+        .map_or(1.0, |coin| (2.0 * coin.cdf(u64::from(first.min(second)))).min(1.0))
 }
 
 #[cfg(test)]
@@ -27,7 +26,7 @@ mod tests {
             (0, 6, 0.03125),
             (1, 9, 22.0 / 1024.0),
             (5, 5, 1.0),
-            // The worked example of the source.
+            // 2 · (1 + 15 + 105 + 455) of 2¹⁵.
             (3, 12, 0.035_156_25),
         ] {
             let found = exact_mcnemar(first, second);

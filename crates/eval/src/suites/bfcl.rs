@@ -12,10 +12,15 @@ use crate::suite::Package;
 
 /// Questions and answers, category by category.
 pub(crate) const PACKAGE: Package = Package {
-    source: "wheel:bfcl-eval==2026.3.23/bfcl_eval/data/BFCL_v4_simple_python.json",
-    sha256: "",
-    bytes: 0,
-    download_bytes: 0,
+    source: "wheel:bfcl-eval==2026.3.23/bfcl_eval/data/BFCL_v4_simple_python.json \
+             + wheel:bfcl-eval==2026.3.23/bfcl_eval/data/BFCL_v4_multiple.json \
+             + wheel:bfcl-eval==2026.3.23/bfcl_eval/data/BFCL_v4_parallel.json \
+             + wheel:bfcl-eval==2026.3.23/bfcl_eval/data/possible_answer/BFCL_v4_simple_python.json \
+             + wheel:bfcl-eval==2026.3.23/bfcl_eval/data/possible_answer/BFCL_v4_multiple.json \
+             + wheel:bfcl-eval==2026.3.23/bfcl_eval/data/possible_answer/BFCL_v4_parallel.json",
+    sha256: "bbfd11315a6861e8166115503f41379750e2bfedb9e10e9e867c896f7038ed38",
+    bytes: 933_639,
+    download_bytes: 1_925_664,
 };
 
 /// A line of the files: a question with its functions, or the right calls of one.

@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 use crate::item::{Expected, Item};
 
 const PLACES: [&str; 12] = [
-    "Berlin", "Lisbon", "Oslo", "Vienna", "Dublin", "Athens", "Prague", "Madrid", "Warsaw", "Tallinn",
-    "Zagreb", "Helsinki",
+    "Berlin", "Lisbon", "Oslo", "Vienna", "Dublin", "Athens", "Prague", "Madrid", "Warsaw",
+    "Tallinn", "Zagreb", "Helsinki",
 ];
-const GOODS: [&str; 8] = ["apples", "pears", "plums", "cherries", "lemons", "figs", "melons", "limes"];
+const GOODS: [&str; 8] =
+    ["apples", "pears", "plums", "cherries", "lemons", "figs", "melons", "limes"];
 const DAYS: [&str; 5] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"];
 const LABELS: [&str; 4] = ["A", "B", "C", "D"];
 
@@ -29,7 +30,7 @@ fn item(number: usize, random: &mut fastrand::Rng) -> Item {
     let towns = &towns[..TOWNS];
     let mut lines = Vec::new();
     let mut totals: BTreeMap<&str, u32> = BTreeMap::new();
-    for town in towns {
+    for town in towns.iter().copied() {
         for _ in 0..random.usize(3..=5) {
             let crates = random.u32(2..=40);
             let goods = GOODS[random.usize(..GOODS.len())];
@@ -77,8 +78,10 @@ mod tests {
             let totals = totals(item.brief.as_deref().unwrap());
             assert_eq!(values.len(), LABELS.len());
             for (label, value) in values {
-                let question = item.goal.lines().find(|line| line.starts_with(&format!("- {label}:")));
-                let town = question.unwrap().split("did ").nth(1).unwrap().split(' ').next().unwrap();
+                let question =
+                    item.goal.lines().find(|line| line.starts_with(&format!("- {label}:")));
+                let town =
+                    question.unwrap().split("did ").nth(1).unwrap().split(' ').next().unwrap();
                 assert_eq!(totals[town].to_string(), *value, "{item:?}");
             }
         }

@@ -42,11 +42,13 @@ fn step(value: i64, random: &mut fastrand::Rng) -> (String, i64) {
         2 if value > amount => (format!("Subtract {amount} from the result."), value - amount),
         3 => {
             let next = if value % 2 == 0 { value / 2 } else { value + amount };
-            let text = format!("If the result is even, halve it; if it is odd, add {amount} to it.");
+            let text =
+                format!("If the result is even, halve it; if it is odd, add {amount} to it.");
             (text, next)
         }
         4 => {
-            let digits: i64 = value.to_string().chars().filter_map(|c| c.to_digit(10)).map(i64::from).sum();
+            let digits: i64 =
+                value.to_string().chars().filter_map(|c| c.to_digit(10)).map(i64::from).sum();
             ("Add the sum of the digits of the result to it.".to_owned(), value + digits)
         }
         _ => (format!("Add {amount} to the result."), value + amount),
@@ -69,7 +71,7 @@ mod tests {
                 ["Subtract", ..] => value -= number(1),
                 ["If", ..] => value = if value % 2 == 0 { value / 2 } else { -value },
                 // The other half of the same step.
-                ["if", ..] if value < 0 => value = -value + number(5),
+                ["if", ..] if value < 0 => value = -value + number(6),
                 ["Add", "the", ..] => {
                     value += value.to_string().bytes().map(|b| i64::from(b - b'0')).sum::<i64>();
                 }

