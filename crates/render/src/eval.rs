@@ -36,6 +36,7 @@ fn of_suite(suite: &SuiteReport, report: &EvalReport, width: Width) -> String {
     };
     let mut parts = vec![wrap_lines(&heading, width), arms(suite, width)];
     if !suite.comparisons.is_empty() {
+        parts.push(String::new());
         parts.push(comparisons(suite, width));
     }
     let notes = suite.comparisons.iter().filter(|found| found.over_budget > 0).map(|found| {
@@ -62,7 +63,7 @@ fn arms(suite: &SuiteReport, width: Width) -> String {
             figures.arm.to_string(),
             percent(share(figures.right, done)),
             format!("{:.0}", figures.tokens),
-            format!("{:.1}", figures.seconds),
+            format!("{:.2}", figures.seconds),
             figures.joules.map_or_else(|| ABSENT.to_owned(), |joules| joules.to_string()),
             figures.cut.to_string(),
         ]
@@ -91,7 +92,7 @@ fn comparisons(suite: &SuiteReport, width: Width) -> String {
         ]
     };
     let columns = [
-        Column::text("against solo"),
+        Column::text("side"),
         Column::text("at equal"),
         Column::figure("right"),
         Column::figure("solo (answers)"),
