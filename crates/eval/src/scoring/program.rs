@@ -2,16 +2,17 @@
 
 use crate::item::Program;
 
-/// The function that an answer states: the first block of code that defines it, else the answer as
-/// the rest of the prompt. `None` where it says nothing.
+/// The function that an answer states: the first block of code that defines it, behind the prompt,
+/// whose imports and other functions models leave out; else the answer as the rest of the prompt.
+/// `None` where it says nothing.
 pub(super) fn code(answer: &str, program: &Program) -> Option<String> {
     let definition = format!("def {}(", program.function);
     let blocks = blocks(answer);
     if let Some(block) = blocks.iter().find(|block| block.contains(&definition)) {
-        return Some(format!("{}{block}", imports(&program.prompt)));
+        return Some(format!("{}\n\n{block}", program.prompt));
     }
     if answer.contains(&definition) {
-        return Some(format!("{}{answer}", imports(&program.prompt)));
+        return Some(format!("{}\n\n{answer}", program.prompt));
     }
     let rest = blocks.into_iter().next().unwrap_or_else(|| answer.to_owned());
     (!rest.trim().is_empty()).then(|| format!("{}{rest}", program.prompt))
@@ -40,10 +41,4 @@ fn blocks(answer: &str) -> Vec<String> {
     // An answer that was cut off.
     blocks.extend(open);
     blocks
-}
-
-/// Lines of the prompt that import something: a model often leaves them out.
-fn imports(prompt: &str) -> String {
-    let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("from ");
-    prompt.lines().filter(is_import).map(|line| format!("{line}\n")).collect()
 }

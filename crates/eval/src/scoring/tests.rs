@@ -127,7 +127,8 @@ fn a_program_is_the_block_that_defines_the_function_or_the_rest_of_the_prompt() 
         other => panic!("{other:?}"),
     };
     let whole = source("Like this:\n```python\ndef f(x):\n    return x + 1\n```\nDone.");
-    assert!(whole.starts_with("from typing import List\ndef f(x):\n    return x + 1\n"), "{whole}");
+    assert!(whole.starts_with("from typing import List\n"), "{whole}");
+    assert!(whole.contains("\"\"\"Adds.\"\"\"\n\n\ndef f(x):\n    return x + 1\n"), "{whole}");
     assert!(whole.ends_with("assert candidate(1) == 2\n\ncheck(f)\n"), "{whole}");
     let rest = source("    return x + 1\n");
     assert!(rest.contains("\"\"\"Adds.\"\"\"\n    return x + 1\n"), "{rest}");

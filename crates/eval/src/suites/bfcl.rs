@@ -83,3 +83,40 @@ fn calls(truth: Vec<BTreeMap<String, BTreeMap<String, Vec<Value>>>>) -> Vec<Expe
     let each = truth.into_iter().flatten();
     each.map(|(name, arguments)| ExpectedCall { name, arguments }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::{Grade, read};
+
+    /// Two files of the form of the leaderboard's, without a line break between them.
+    const FILES: &str = concat!(
+        r#"{"id":"p_0","question":[[{"role":"user","content":"Dim both lamps."}]],"function":[{"name":"lamp.dim","parameters":{"type":"dict"}}]}"#,
+        "\n",
+        r#"{"id":"p_1","question":[[{"role":"user","content":"Dim one."}]],"function":[]}"#,
+        r#"{"id":"p_0","ground_truth":[{"lamp.dim":{"lamp":[1],"to":[50,""]}},{"lamp.dim":{"lamp":[2]}}]}"#,
+        "\n",
+        r#"{"id":"p_1","ground_truth":[{"lamp.dim":{"lamp":[1]}}]}"#,
+    );
+
+    #[test]
+    fn questions_find_their_answers_and_their_functions_stand_in_the_goal() {
+        let items = items(FILES.as_bytes()).unwrap();
+        assert_eq!(items.len(), 2);
+        assert!(items[0].goal.contains("Dim both lamps.") && items[0].goal.contains("lamp.dim"));
+        let answer = r#"[{"name":"lamp.dim","arguments":{"lamp":2}},
+            {"name":"lamp.dim","arguments":{"lamp":1,"to":50}}]"#;
+        assert_eq!(read(&items[0], answer).grade, Grade::Right);
+        assert_eq!(read(&items[1], answer).grade, Grade::Wrong);
+    }
+
+    #[test]
+    fn what_has_no_answer_or_several_turns_is_an_error() {
+        let question = FILES.lines().next().unwrap();
+        assert_eq!(items(question.as_bytes()).unwrap_err(), "p_0 has no answer");
+        let turns = question.replace("]],", "],[]],");
+        let error = items(turns.as_bytes()).unwrap_err();
+        assert!(error.contains("has 2 turns"), "{error}");
+        assert!(items(br#"{"id":"x"}"#).unwrap_err().contains("neither"));
+    }
+}

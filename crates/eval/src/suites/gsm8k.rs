@@ -41,3 +41,19 @@ pub(crate) fn items(file: &[u8]) -> Result<Vec<Item>, String> {
     };
     lines.map(item).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_item_and_an_answer_without_a_number_is_an_error() {
+        let line =
+            r#"{"id": "a", "source": "made up", "prompt": "1 + 1 000?", "expected": "1,001"}"#;
+        let read = items(format!("{line}\n\n").as_bytes()).unwrap();
+        assert_eq!(read[0].expected, Expected::Number("1001".to_owned()));
+        assert!(read[0].goal.starts_with("1 + 1 000?\n"));
+        let error = items(line.replace("1,001", "many").as_bytes()).unwrap_err();
+        assert_eq!(error, "a has the answer `many`, expected a number");
+    }
+}

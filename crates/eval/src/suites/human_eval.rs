@@ -45,3 +45,25 @@ pub(crate) fn items(file: &[u8]) -> Result<Vec<Item>, String> {
     };
     lines.map(item).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_compressed_line_is_an_item() {
+        let line = r#"{"task_id": "T/0", "prompt": "def f(x):\n", "entry_point": "f", "test": "t",
+            "canonical_solution": "    return x\n"}"#;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(line.replace('\n', " ").as_bytes()).unwrap();
+        let read = items(&encoder.finish().unwrap()).unwrap();
+        assert_eq!(read[0].id, "T/0");
+        assert!(read[0].goal.contains("```python\ndef f(x):\n```"), "{}", read[0].goal);
+        assert!(items(b"no gzip").is_err());
+    }
+}
