@@ -1,5 +1,6 @@
 //! An engine that knows the items of suites, and is right as often as it is told to be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -10,7 +11,7 @@ use harmonic_engine::{
 };
 use harmonic_eval::{Arm, Expected, Item, run_seed};
 use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How often an item is answered rightly.
 #[derive(Clone, Copy)]
@@ -21,9 +22,11 @@ pub struct Accuracy {
     pub team: f64,
 }
 
-/// The engine. All wrong answers to an item are the same.
+/// The engine. All wrong answers to an item are the same; what is no item is answered when the gate
+/// is notified.
 pub struct AccurateEngine {
     items: Vec<(Item, Accuracy)>,
+    pub gate: Arc<Notify>,
 }
 
 impl AccurateEngine {
@@ -31,16 +34,17 @@ impl AccurateEngine {
         let items = suites
             .into_iter()
             .flat_map(|(items, accuracy)| items.into_iter().map(move |item| (item, accuracy)));
-        Self { items: items.collect() }
+        Self { items: items.collect(), gate: Arc::default() }
     }
 
-    fn answer(&self, request: &Request) -> String {
+    /// The answer; `None` to what is no item.
+    fn answer(&self, request: &Request) -> Option<String> {
         let text = text(request);
         let known = self.items.iter().position(|(item, _)| {
             let has_brief = item.brief.as_ref().is_none_or(|brief| text.contains(brief));
             text.contains(&item.goal) && has_brief
         });
-        let Some(index) = known else { return "I do not know.".to_owned() };
+        let index = known?;
         let (item, accuracy) = &self.items[index];
         let accuracy = if text.contains("Reach the goal, and give the answer alone.") {
             accuracy.solo
@@ -53,14 +57,14 @@ impl AccurateEngine {
             let right: i64 = right.parse().unwrap();
             if is_right { right } else { right + 1 }
         };
-        match &item.expected {
+        Some(match &item.expected {
             Expected::Number(right) => format!("So.\nAnswer: {}", value(right)),
             Expected::Values(right) => {
                 let lines = right.iter().map(|(label, right)| format!("{label}: {}", value(right)));
                 lines.collect::<Vec<_>>().join("\n")
             }
             other => panic!("{other:?}"),
-        }
+        })
     }
 }
 
@@ -77,14 +81,23 @@ impl Engine for AccurateEngine {
     fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
         let prompt_tokens = tokens(&request);
         let usage = Usage { prompt_tokens, completion_tokens: 20, ..Usage::default() };
-        let text = self.answer(&request);
-        let (sender, received) = mpsc::unbounded_channel();
-        sender.send(Event::Text { text, logprobs: Vec::new() }).unwrap();
-        sender.send(Event::Finished { reason: FinishReason::Stop, usage }).unwrap();
-        let queued = Duration::ZERO;
-        let admitted = Admitted { request: request.id, slot: 0, queued, prompt_tokens };
-        let generation = Generation::new(admitted, received, Cancel::new(|| {}));
-        futures::future::ready(Ok(generation)).boxed()
+        let (answer, gate) = (self.answer(&request), Arc::clone(&self.gate));
+        async move {
+            let text = match answer {
+                Some(answer) => answer,
+                None => {
+                    gate.notified().await;
+                    "I do not know.".to_owned()
+                }
+            };
+            let (sender, received) = mpsc::unbounded_channel();
+            sender.send(Event::Text { text, logprobs: Vec::new() }).unwrap();
+            sender.send(Event::Finished { reason: FinishReason::Stop, usage }).unwrap();
+            let queued = Duration::ZERO;
+            let admitted = Admitted { request: request.id, slot: 0, queued, prompt_tokens };
+            Ok(Generation::new(admitted, received, Cancel::new(|| {})))
+        }
+        .boxed()
     }
 
     fn capabilities(&self) -> Capabilities {

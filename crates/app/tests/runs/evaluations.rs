@@ -1,6 +1,7 @@
 //! Evaluations through the gateway, of a team that is right as often as it is told to be.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_api::runs::{CreateRun, RunChange};
@@ -12,6 +13,7 @@ use harmonic_eval::{Arm, Suite};
 use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent, bind, serve};
 use harmonic_orchestrator::RunEvent;
 use harmonic_types::{Equality, Ruling, Tier, Tokens};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::accurate_engine::{Accuracy, AccurateEngine};
@@ -22,6 +24,8 @@ const ITEMS: u32 = 16;
 /// A server of a team.
 struct Served {
     client: Client,
+    /// Of answers to what is no item.
+    gate: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -75,7 +79,7 @@ async fn start(settings: &Settings) -> Served {
         let stopped = async move { stopped.cancelled().await };
         serve(listener, models, Access::default(), Config::default(), stopped).await.unwrap();
     });
-    Served { client, stop }
+    Served { client, gate: Arc::clone(&engine.gate), stop }
 }
 
 fn options(arms: &[&str]) -> EvalOptions {
@@ -111,7 +115,14 @@ async fn chosen(goal: &str, served: &Served) -> (String, String) {
     let run = served.client.create_run(&wanted).await.unwrap();
     let mut notes = Vec::new();
     let mut events = served.client.run_events(&run.id, Some(0)).await.unwrap();
-    while let Some(news) = events.next().await {
+    loop {
+        // Nothing is answered before somebody listens: an ended run tells no notes.
+        let next = tokio::time::timeout(Duration::from_millis(5), events.next()).await;
+        let Ok(next) = next else {
+            served.gate.notify_waiters();
+            continue;
+        };
+        let Some(news) = next else { break };
         if let RunNews::Update(update) = news.unwrap()
             && let RunChange::Run(RunEvent::Note { text }) = update.change
         {
