@@ -133,6 +133,8 @@ test-real: ## run other people's programs (Claude Code, Codex, LangChain …) ov
 		$(CARGO) test --workspace --locked --test runs -- --ignored
 	@HARMONIC_TEMPLATES=$$(sh scripts/public-templates.sh) $(STAGE) "public templates" \
 		$(CARGO) test --workspace --locked --lib -- --ignored public_templates
+	@$(STAGE) "packages of suites" \
+		$(CARGO) test --workspace --locked --lib -- --ignored public_packages
 
 check: fmt clippy doc ## formatting, lints and documentation, warnings denied
 

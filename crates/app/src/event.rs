@@ -10,6 +10,8 @@ use harmonic_fsutil::Skipped;
 use harmonic_tune::{TuneEvent, TuneObserver};
 use harmonic_types::{Bytes, BytesPerSecond, EnginePlan, Finding, Plan, TokensPerSecond};
 
+use crate::eval::EvalProgress;
+
 /// One progress event.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
@@ -77,6 +79,8 @@ pub enum Event<'a> {
     Bench(&'a BenchEvent<'a>),
     /// Progress of a comparison of settings.
     Tune(TuneEvent<'a>),
+    /// Progress of an evaluation.
+    Eval(EvalProgress<'a>),
 }
 
 /// Receiver of events.

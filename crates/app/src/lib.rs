@@ -2,7 +2,8 @@
 //!
 //! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
 //! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
-//! ([`keyring`]), the running teams of this machine ([`instances`], [`background`]), and the tools of
+//! ([`keyring`]), evaluations ([`mod@eval`]), the running teams of this machine ([`instances`],
+//! [`background`]), and the tools of
 //! runs: those that a server is configured with ([`tool_sets`]), and those that this process offers
 //! ([`tool_offer`]).
 //!
@@ -20,6 +21,7 @@ pub mod demo_run;
 pub mod downloads;
 pub mod engines;
 pub mod error;
+pub mod eval;
 mod event;
 pub mod fanout;
 mod file_descriptors;

@@ -76,7 +76,7 @@ impl RunOptions {
 }
 
 /// Whether a recipe is given by its file.
-fn is_file(recipe: &str) -> bool {
+pub(crate) fn is_file(recipe: &str) -> bool {
     recipe.contains(['/', '\\']) || Path::new(recipe).extension().is_some_and(|end| end == "toml")
 }
 
@@ -86,7 +86,7 @@ fn plan(path: &Path) -> Result<TaskGraph> {
     read_graph(&text).map_err(AppError::context(what))
 }
 
-fn file(path: &Path, what: &str) -> Result<String> {
+pub(crate) fn file(path: &Path, what: &str) -> Result<String> {
     let what = format!("{what} {}", path.display());
     let opened = fs::File::open(path);
     let opened = opened.map_err(AppError::context(format!("cannot read {what}")))?;

@@ -29,6 +29,7 @@ mod team;
 mod team_engine;
 mod tools;
 mod updates;
+mod verdicts;
 
 pub use energy::RunEnergy;
 pub use new_run::NewRun;

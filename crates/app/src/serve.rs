@@ -102,6 +102,9 @@ impl TeamServer {
         } else {
             None
         };
+        if let Some(runs) = &runs {
+            runs.service.set_verdicts(settings.verdicts.clone());
+        }
         let team = runs.iter().flat_map(|runs| runs.models.clone());
         let agents = agents.chain(team).collect();
         let models = ModelRegistry::new(agents)?.with_events(events.clone());

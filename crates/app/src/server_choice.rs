@@ -55,6 +55,17 @@ impl ServerChoice {
         Ok(ChosenServer { client: settings.client(&instance.url)?, option })
     }
 
+    /// Name of the stack that the server's team serves; `None` for a server at an address.
+    ///
+    /// # Errors
+    /// As [`ServerChoice::client`].
+    pub fn stack(&self, settings: &Settings, observer: &dyn Observer) -> Result<Option<String>> {
+        match self {
+            Self::Address(_) => Ok(None),
+            _ => Ok(Some(self.instance(settings, observer)?.stack)),
+        }
+    }
+
     /// The team of this machine.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub struct Settings {
     pub curves: PathBuf,
     /// Folder of tuned configs measured on this machine.
     pub tuned: PathBuf,
+    /// Folder of the verdicts of evaluations on this machine.
+    pub verdicts: PathBuf,
     /// Folder of benchmark runs.
     pub benches: PathBuf,
     /// Registry of running instances.

@@ -9,12 +9,14 @@ use harmonic_types::{BudgetRule, EngineKind, Sharing, Tokens};
 
 pub mod aliases;
 mod bench;
+mod eval;
 mod listen;
 mod running;
 mod runs;
 mod tools;
 
 pub use bench::{Bench, Compared, Protocol, Report};
+pub use eval::Eval;
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Mcp, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
@@ -69,6 +71,8 @@ pub enum Command {
     Runs(Runs),
     /// Offer a running team to an MCP client, such as a coding agent, over standard input and output
     Mcp(Mcp),
+    /// Measure whether the team answers better than one agent
+    Eval(Box<Eval>),
     /// Measure how throughput scales with parallel requests
     Bench(Box<Bench>),
     /// Render a benchmark record again, or the paper's measurements of a machine

@@ -7,6 +7,7 @@ mod demo;
 mod detect;
 mod doctor;
 mod down;
+mod eval;
 mod keys;
 mod logs;
 mod mcp;
@@ -50,6 +51,7 @@ pub async fn run(
         Command::Run(args) => run::run(&args, settings, printer, stop).await,
         Command::Runs(args) => runs::run(&args, settings, printer, stop).await,
         Command::Mcp(args) => mcp::run(&args, settings, printer, stop).await,
+        Command::Eval(args) => eval::run(&args, settings, printer, stop).await,
         Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
         Command::Report(args) => report::run(&args, printer),
         Command::Compare(args) => compare::run(&args, printer),

@@ -29,7 +29,7 @@ const STACK_FILE: &str = "./stack.toml";
 #[derive(Clone, Debug)]
 pub struct Environment {
     /// Settings of `app`: directories from `$HARMONIC_MODELS`, `$XDG_DATA_HOME` (curves, tuned
-    /// configs, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
+    /// configs, verdicts, benchmark runs), `$XDG_STATE_HOME` (deployments, logs) and `$XDG_CONFIG_HOME`
     /// (keys); `$HARMONIC_API_KEY`, `$HARMONIC_RUN`, `$HARMONIC_PORT`, `$HARMONIC_STACK`,
     /// `$HF_ENDPOINT`, `$HF_TOKEN`.
     pub settings: Settings,
@@ -84,6 +84,7 @@ impl Environment {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
             tuned: data.join("harmonic/setups"),
+            verdicts: data.join("harmonic/verdicts"),
             benches: data.join("harmonic/bench"),
             instances: InstanceRegistry::new(state.join("harmonic/runs")),
             logs: state.join("harmonic/logs"),

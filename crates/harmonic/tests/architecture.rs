@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -36,6 +36,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
     ("journal", &["types", "fsutil"]),
+    ("eval", &["types"]),
     (
         "app",
         &[
@@ -61,6 +62,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
             "orchestrator",
             "journal",
             "tools",
+            "eval",
         ],
     ),
     (

@@ -41,6 +41,7 @@ pub use error::ModelError;
 pub use format::{WeightFormat, starter_format};
 pub use locate::{find_cached, list_cached, locate};
 pub use progress::{NoProgress, Progress};
+pub use pull::data::fetch_data;
 pub use pull::preview::{MeasuredRate, measure_rate, partial_bytes, stated_size};
 pub use pull::{ConvertAtPull, PullOptions, pull};
 pub use shards::ModelFiles;

@@ -8,6 +8,7 @@
 //!
 //! Does not do: choose the location of the store, the hub or pip (see [`PullOptions`]).
 
+pub mod data;
 mod hub;
 mod listing;
 mod local;

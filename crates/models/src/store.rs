@@ -4,7 +4,8 @@
 //!
 //! Invariants: a file in `blobs/` is complete, readable GGUF with the digest in its name (for
 //! several files, the digest of their digests); a record is written atomically, after its blob; a
-//! blob is removed with its last record. Work in progress is in `partial/`, locks are in `locks/`.
+//! blob is removed with its last record. Work in progress is in `partial/`, locks are in `locks/`,
+//! files of data that are no models in `data/`, each named by its digest.
 //! A name of the catalog is only used for the catalog's model: a record with another source or
 //! digest is neither used ([`ModelError::CatalogNameConflict`]) nor written. A blob without a
 //! record is never used.
@@ -297,6 +298,11 @@ impl Store {
     /// Folder for work in progress; created if absent.
     pub(crate) fn partial(&self) -> Result<Folder, ModelError> {
         self.folder("partial")
+    }
+
+    /// Folder of files that are no models; created if absent.
+    pub(crate) fn data(&self) -> Result<Folder, ModelError> {
+        self.folder("data")
     }
 
     fn folder(&self, name: &str) -> Result<Folder, ModelError> {

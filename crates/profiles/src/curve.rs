@@ -24,7 +24,7 @@ pub const SCHEMA: &str = "harmonic.curve/1";
 /// # Errors
 /// When the folder cannot be read.
 pub fn stored(folder: &Path) -> Result<Folder<Curve>, ProfileError> {
-    documents::stored(folder, parse, |curve| &curve.key)
+    documents::stored(folder, parse, |curve| documents::file_name(&curve.key))
 }
 
 /// File of a curve.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::ProfileError;
 
-/// Documents in the `.json` files of `folder`. Files named by [`file_name`] come last: readers use
+/// Documents in the `.json` files of `folder`. Files that have the `name` of theirs come last: readers use
 /// the last match, and a file with another name (of an earlier version, or added by hand) must not
 /// take precedence over the latest measurement.
 ///
@@ -18,11 +18,11 @@ use crate::error::ProfileError;
 pub(crate) fn stored<T>(
     folder: &Path,
     parse: fn(&str) -> Result<T, String>,
-    key: fn(&T) -> &CurveKey,
+    name: fn(&T) -> String,
 ) -> Result<Folder<T>, ProfileError> {
     let found = read_folder(folder, "json", |path, text| {
         let document = parse(text)?;
-        let named = path.file_name().is_some_and(|name| *name == *file_name(key(&document)));
+        let named = path.file_name().is_some_and(|found| *found == *name(&document));
         Ok(Some((named, document)))
     })?;
     let mut documents = found.documents;
@@ -60,8 +60,12 @@ pub(crate) fn text(path: &Path, document: &impl Serialize) -> Result<Vec<u8>, Pr
 /// Injective: a byte that is not a letter, a digit, `.` or `-` is encoded as `%XX`, so that
 /// `qwen3:4b` and `qwen3-4b` do not share a file, and `_` only separates the parts.
 pub(crate) fn file_name(key: &CurveKey) -> String {
-    let parts = [&key.machine, &key.model, &key.engine].map(|part| encoded(part));
-    format!("{}.json", parts.join("_"))
+    name_of([&key.machine, &key.model, &key.engine])
+}
+
+/// File name of `parts`, injective as that of a key.
+pub(crate) fn name_of(parts: [&str; 3]) -> String {
+    format!("{}.json", parts.map(encoded).join("_"))
 }
 
 fn encoded(part: &str) -> String {

@@ -19,7 +19,7 @@ use crate::error::ProfileError;
 /// # Errors
 /// When the folder cannot be read.
 pub fn stored(folder: &Path) -> Result<Folder<TunedConfig>, ProfileError> {
-    documents::stored(folder, parse, |config| &config.key)
+    documents::stored(folder, parse, |config| documents::file_name(&config.key))
 }
 
 /// Parses the file of a tuned config.

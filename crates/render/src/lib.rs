@@ -21,6 +21,7 @@ pub mod demo;
 pub mod doctor;
 pub mod downloads;
 pub mod endpoint;
+pub mod eval;
 pub mod findings;
 pub mod hardware;
 pub mod instances;

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use harmonic_app::eval::EvalProgress;
 use harmonic_app::{Event, Observer};
 use harmonic_tune::{TuneEvent, Turn};
 use harmonic_types::{Bytes, EnginePlan};
@@ -13,7 +14,7 @@ use harmonic_types::{Bytes, EnginePlan};
 use crate::bar::{Bar, BarKind};
 use crate::bench_progress::BenchProgress;
 use crate::printer::Printer;
-use crate::{plan, tuned};
+use crate::{eval, plan, tuned};
 
 /// Observer that prints `app`'s events. Bars are removed on drop.
 pub struct Progress<'a> {
@@ -77,6 +78,25 @@ impl<'a> Progress<'a> {
             took.as_secs_f64(),
             if agents == 1 { "agent" } else { "agents" },
         ));
+    }
+
+    fn evaluation(&self, progress: &EvalProgress<'_>) {
+        let (done, items) = (progress.done.len(), progress.items);
+        let line = eval::progress(progress);
+        if !self.printer.is_live() {
+            // The beginning and the end are enough for a log.
+            if done == 0 || done == items {
+                self.printer.message(&format!("  {line}"));
+            }
+            return;
+        }
+        let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let mut held = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let columns = self.printer.line_columns();
+        let bar = held.get_or_insert_with(|| Bar::new(columns, BarKind::Levels(count(items)), ""));
+        bar.set_length(count(items));
+        bar.set_position(count(done));
+        bar.set_message(&line);
     }
 
     fn tuning(&self, event: TuneEvent<'_>) {
@@ -149,6 +169,7 @@ impl Observer for Progress<'_> {
             }
             Event::Bench(progress) => self.bench.show(progress),
             Event::Tune(event) => self.tuning(event),
+            Event::Eval(progress) => self.evaluation(&progress),
         }
     }
 }

@@ -101,8 +101,8 @@ pub struct Series {
     pub verdict: Verdict,
 }
 
-/// Mean with a 95% confidence interval (Student's t); the bounds are absent with fewer than two
-/// trials.
+/// Mean with a 95% confidence interval, by Student's t where nothing else is said; the bounds are
+/// absent with fewer than two trials.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Mean over trials.

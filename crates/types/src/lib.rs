@@ -1,7 +1,7 @@
 //! The shared types of Harmonic Stack: units, and the documents and requests that crates exchange.
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
-//! `Curve`, `TunedConfig`, `BenchRun`), `Request`/`Event`, the traits `EnergyMeter`, `LoadMeter` and
+//! `Curve`, `TunedConfig`, `BenchRun`, `EvalVerdict`), `Request`/`Event`, the traits `EnergyMeter`, `LoadMeter` and
 //! `Sensors`.
 //!
 //! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
@@ -16,6 +16,7 @@ pub mod curve;
 pub mod embedding;
 pub mod energy;
 pub mod engine_plan;
+pub mod eval_verdict;
 pub mod finding;
 pub mod format;
 pub mod hardware;
@@ -54,6 +55,7 @@ pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{
     Attention, EngineKind, EnginePlan, EngineSpec, KvLayout, LlamaSpec, LocalSpec,
 };
+pub use eval_verdict::{EqualVerdict, Equality, EvalKey, EvalVerdict, Ruling};
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use harmonic_api::runs::{AnswerLength, RunApproach, RunMode, RunRequest};
+use harmonic_eval::Chosen;
 use harmonic_gateway::RunsError;
 use harmonic_orchestrator::{
     AgentProfile, Approach, GraphRules, Lineage, Origin, Recipe, RecipeError, RecipeValues,
     RunLimits, RunSpec, SpecError,
 };
-use harmonic_types::{RunId, Task, TaskGraph, ToolSpec, Work};
+use harmonic_types::{RunBudget, RunId, Task, TaskGraph, ToolSpec, Work};
 
 use super::team::RunTeam;
+use super::verdicts::{self, Verdicts};
 
 /// Recipe that small models do instead of a plan, and that larger ones fall back to.
 const DEFAULT_RECIPE: &str = "split";
@@ -42,6 +44,8 @@ pub(crate) struct ServerPart {
     pub(crate) tools: Vec<ToolSpec>,
     pub(crate) granted: Vec<String>,
     pub(crate) has_meter: bool,
+    /// What evaluations have found of the team.
+    pub(crate) verdicts: Verdicts,
 }
 
 /// A specification, and why its tasks are found in this way, where the server chose.
@@ -66,7 +70,14 @@ pub(crate) async fn specify(
         None => None,
     };
     check_length(team, *length)?;
-    let asked = Asked { team, agents: &agents, tools: &server.tools, goal: &goal.text };
+    let asked = Asked {
+        team,
+        agents: &agents,
+        tools: &server.tools,
+        goal: &goal.text,
+        budget,
+        verdicts: &server.verdicts,
+    };
     let is_bounded = new.answer_tokens.is_some() || length.most().is_some();
     let (mut approach, note) = asked.approach(approach, is_bounded)?;
     if let Approach::Graph { graph, .. } = &mut approach {
@@ -152,6 +163,8 @@ struct Asked<'a> {
     agents: &'a [AgentProfile],
     tools: &'a [ToolSpec],
     goal: &'a str,
+    budget: &'a RunBudget,
+    verdicts: &'a Verdicts,
 }
 
 impl Asked<'_> {
@@ -204,6 +217,18 @@ impl Asked<'_> {
         mode: RunMode,
         is_bounded: bool,
     ) -> Result<(Approach, Option<String>), RunsError> {
+        if mode == RunMode::Auto
+            && let Some(choice) = self.verdicts.choose(self.goal, self.budget)
+        {
+            let note = Some(verdicts::note(&choice));
+            return match choice.chosen {
+                Chosen::Solo => Ok((self.solo(), note)),
+                Chosen::Recipe(name) => {
+                    let recipe = Recipe::named(&name).map_err(|error| invalid("mode", &error))?;
+                    Ok((self.recipe(recipe, "mode")?, note))
+                }
+            };
+        }
         let recipe = Recipe::named(DEFAULT_RECIPE).map_err(|error| invalid("mode", &error))?;
         let executive = self.agents.iter().find(|agent| agent.name == self.team.executive().name);
         let name = &self.team.executive().name;

@@ -8,6 +8,7 @@
 
 mod client_calls;
 mod errors;
+mod evaluations;
 mod inside;
 mod recovery;
 mod stored;
@@ -16,7 +17,7 @@ mod verbs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ struct Shared {
     team: Arc<RunTeam>,
     tools: Arc<dyn ToolSource>,
     energy: OnceLock<Arc<RunEnergy>>,
+    verdicts: OnceLock<PathBuf>,
     limits: ServiceLimits,
     places: Arc<Semaphore>,
     ids: Mutex<RunIds>,
@@ -145,6 +147,7 @@ impl RunService {
             team,
             tools,
             energy: OnceLock::new(),
+            verdicts: OnceLock::new(),
             limits,
             places: Arc::new(Semaphore::new(limits.open)),
             ids: Mutex::default(),
@@ -217,6 +220,7 @@ impl RunService {
             tools: tools.all.list(),
             granted: tools.granted(&*shared.tools),
             has_meter: shared.energy.get().is_some(),
+            verdicts: self.verdicts(&new.request.approach).await?,
         };
         let Specified { mut spec, note } = specify(&shared.team, &new, server).await?;
         let parent = match above {

@@ -111,6 +111,14 @@ impl RunTeam {
         })
     }
 
+    /// sha256 of each agent's model file; `None` where an engine does not state it.
+    pub(crate) fn digests(&self) -> Option<BTreeMap<AgentName, String>> {
+        let digest = |member: &TeamMember| {
+            Some((member.name.clone(), member.engine.status().identity.digest?))
+        };
+        self.members.iter().map(digest).collect()
+    }
+
     /// What runs know of the agents, each of which may call `tools`.
     pub(crate) async fn profiles(&self, tools: &[String]) -> Vec<AgentProfile> {
         let mut profiles = Vec::with_capacity(self.members.len());

@@ -1,8 +1,10 @@
 //! Runs of a team in its server: the service, its HTTP side, and what is left after a `kill -9`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod accurate_engine;
 mod client_tools;
 mod energy;
+mod evaluations;
 mod failures;
 mod http;
 mod inside;

@@ -12,6 +12,8 @@ mod documents;
 mod downloads;
 mod elsewhere;
 mod emit;
+#[cfg(unix)]
+mod evaluations;
 mod forms;
 mod harness;
 #[cfg(unix)]

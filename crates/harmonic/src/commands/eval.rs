@@ -1,0 +1,80 @@
+//! `harmonic eval`.
+
+use std::time::Duration;
+
+use harmonic_api::Client;
+use harmonic_app::eval::{self, EvalRequest, EvalSubject};
+use harmonic_app::listen::ListenConfig;
+use harmonic_app::serve::TeamServer;
+use harmonic_app::server_choice::serving;
+use harmonic_app::{Settings, TeamRequest};
+use harmonic_process::Stop;
+use harmonic_render::{Printer, Progress};
+
+use super::prepare;
+use crate::cli::Eval;
+use crate::exit::Exit;
+
+pub async fn run(
+    args: &Eval,
+    settings: &Settings,
+    printer: &Printer,
+    stop: &Stop,
+) -> anyhow::Result<Exit> {
+    let evaluation =
+        Evaluation { args, request: EvalRequest::new(&args.options())?, settings, printer, stop };
+    let progress = Progress::on(printer);
+    let Some(stack) = &args.stack else {
+        let choice = args.server.choice();
+        let server = choice.client(settings, &progress)?;
+        let stack = choice.stack(settings, &progress)?;
+        drop(progress);
+        return evaluation.of(&server.client, stack).await;
+    };
+    let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
+    if let Some(server) = serving(stack, settings, &progress)? {
+        drop(progress);
+        let name = team.resolve(settings)?.name;
+        return evaluation.of(&server.client, Some(name)).await;
+    }
+    let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
+    let name = plan.stack.clone();
+    let starting =
+        TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
+    let team = stop.or(starting).await??;
+    drop(progress);
+    let ended = evaluation.of(&Client::new(&team.url())?, Some(name)).await;
+    team.drain(Duration::ZERO).await?;
+    ended
+}
+
+struct Evaluation<'a> {
+    args: &'a Eval,
+    request: EvalRequest,
+    settings: &'a Settings,
+    printer: &'a Printer,
+    stop: &'a Stop,
+}
+
+impl Evaluation<'_> {
+    /// Evaluates the team of `client`, which serves `stack`, and prints what was found.
+    async fn of(&self, client: &Client, stack: Option<String>) -> anyhow::Result<Exit> {
+        let Self { args, request, settings, printer, stop } = self;
+        let subject = stop.or(EvalSubject::of(client, stack)).await??;
+        let progress = Progress::on(printer);
+        let (observer, token) = (&progress, stop.token());
+        let report = eval::evaluate(request, &subject, client, settings, observer, token).await?;
+        drop(progress);
+        if args.json {
+            printer.json(&report)?;
+        } else {
+            printer.text(&harmonic_render::eval::text(&report, printer.width()))?;
+        }
+        if args.save {
+            for path in eval::save(&report, &subject, settings)? {
+                printer.message(&format!("saved to {}", path.display()));
+            }
+        }
+        Ok(if report.interrupted.is_some() { Exit::Failure } else { Exit::Ok })
+    }
+}
