@@ -27,7 +27,8 @@ pub async fn run(
 ) -> anyhow::Result<Exit> {
     let mut wanted = args.options().request(&task(args)?)?;
     let token = ToolOffer::new_token()?;
-    let opening = ToolOffer::open(&args.offer.request(), Some(token.clone()), settings);
+    let offered = args.offer.request();
+    let opening = ToolOffer::open(&offered, Some(token.clone()), settings);
     let offer = stop.or(opening).await??;
     if let Some(offer) = &offer {
         wanted.token = Some(token.as_str().to_owned());
