@@ -58,7 +58,7 @@ async fn plans(count: u64) -> Plans {
     let journals = settings(home.path()).journals;
     let records = futures::stream::iter(0..count).map(|seed| {
         let mut new = new_run(RunApproach::Mode(RunMode::Team));
-        new.seed = Some(seed);
+        new.request.seed = Some(seed);
         new.request.budget.tokens = Some(TOKENS);
         let service = team.service.clone();
         async move {

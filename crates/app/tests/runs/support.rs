@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunMode, RunRequest};
-use harmonic_app::runs::{NewRun, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource};
+use harmonic_app::runs::{
+    NewRun, NoTools, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource,
+};
 use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
 use harmonic_engine::AgentUse;
 use harmonic_events::EventStream;
