@@ -86,8 +86,7 @@ impl ToolSets {
         let processes = settings.tool_processes.clone();
         let processes = processes.ok_or_else(tool_processes::no_helper)?;
         let sets = named(&request.tools, "tool set", |path| processes.mcp(path))?;
-        let workspaces =
-            named(&request.workspaces, "workspace", |path| tool_processes::workspace(path))?;
+        let workspaces = named(&request.workspaces, "workspace", tool_processes::workspace)?;
         if request.allow_run {
             if workspaces.is_empty() {
                 let hint = "name one with --workspace NAME=DIR";
@@ -143,13 +142,13 @@ impl ToolSets {
     /// The tool box of these names; `None` without any.
     async fn opened(
         &self,
-        sets: Vec<String>,
-        workspace: Option<String>,
+        sets: &[String],
+        workspace: Option<&str>,
         run: RunToken,
     ) -> Result<Option<ToolBox>, String> {
         let mut mcp = McpConfig::default();
         let mut owners: BTreeMap<String, String> = BTreeMap::new();
-        for name in &sets {
+        for name in sets {
             let set = known(name, "tool set", &self.sets)?;
             for server in &set.servers {
                 if let Some(other) = owners.insert(server.name.clone(), name.clone()) {
@@ -162,7 +161,7 @@ impl ToolSets {
                 mcp.servers.push(server.clone());
             }
         }
-        let folder = match &workspace {
+        let folder = match workspace {
             Some(name) => Some(known(name, "workspace", &self.workspaces)?.clone()),
             None => None,
         };
@@ -182,7 +181,7 @@ impl ToolSource for ToolSets {
         token: RunToken,
     ) -> BoxFuture<'_, Result<Arc<dyn RunTools>, String>> {
         async move {
-            let opened = self.opened(sets, workspace, token).await?;
+            let opened = self.opened(&sets, workspace.as_deref(), token).await?;
             Ok(match opened {
                 Some(opened) => {
                     let tools = BoxTools(opened);

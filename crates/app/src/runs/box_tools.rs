@@ -37,12 +37,12 @@ impl BoxTools {
             let message = format!("invalid arguments for `{name}`: not a JSON object: {error}");
             ToolFailure::Refused { message }
         })?;
-        self.0.call(name, arguments, limits, cancel).await.map_err(failure)
+        self.0.call(name, arguments, limits, cancel).await.map_err(|error| failure(&error))
     }
 }
 
 /// What an error means for a run.
-fn failure(error: ToolError) -> ToolFailure {
+fn failure(error: &ToolError) -> ToolFailure {
     let message = error.to_string();
     if error.outcome_unknown() {
         ToolFailure::Unknown { message }

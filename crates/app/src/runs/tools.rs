@@ -25,9 +25,8 @@ pub trait RunTools: Send + Sync {
         cancel: CancellationToken,
     ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>>;
 
-    /// Whether the tool `name` runs in a process of the run's owner, and not on the server.
-    fn is_of_owner(&self, name: &str) -> bool {
-        let _ = name;
+    /// Whether the tool of this name runs in a process of the run's owner, and not on the server.
+    fn is_of_owner(&self, _name: &str) -> bool {
         false
     }
 }

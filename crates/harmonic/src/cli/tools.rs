@@ -20,7 +20,7 @@ pub struct ToolSetArgs {
     /// is asked for each
     #[arg(long, requires = "workspace")]
     pub allow_run: bool,
-    /// Let runs with --ask never call this tool, such as fs.write_file, although it writes or runs;
+    /// Let runs with --ask never call this tool, such as notes.add, although it writes or runs;
     /// repeatable
     #[arg(long, value_name = "TOOL")]
     pub grant: Vec<String>,

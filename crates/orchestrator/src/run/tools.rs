@@ -29,11 +29,11 @@ impl Run {
     pub(super) fn tools_of(&self, id: TaskId) -> Vec<Tool> {
         let task = self.task(id);
         let Some(profile) = task.agent().map(|agent| self.agent(agent)) else { return Vec::new() };
-        let named = self.spec.tools.iter().filter(|tool| profile.tools.contains(&tool.name));
+        let of_agent = self.spec.tools.iter().filter(|tool| profile.tools.contains(&tool.name));
         let own = artifact_read();
         let reads = (task.has_shortened && !profile.tools.is_empty()).then_some(&own);
         let names = self.tool_names();
-        let shown = named.take(SHOWN_TOOLS).chain(reads).map(|tool| Tool {
+        let shown = of_agent.take(SHOWN_TOOLS).chain(reads).map(|tool| Tool {
             name: names.shown(&tool.name),
             description: Some(tool.description.clone()),
             parameters: tool.input_schema.to_string(),
