@@ -133,8 +133,9 @@ impl RecordBuilder {
     ) -> BenchRun {
         // The usage of a run is that of all its tasks.
         if config.runs.is_none() {
-            let warnings = self.usage_totals.warnings(config, words);
-            warnings.into_iter().for_each(|warning| self.warn(warning));
+            for warning in self.usage_totals.warnings(config, words) {
+                self.warn(warning);
+            }
         }
         let conditions = Conditions {
             requested: if config.rates.is_empty() { config.levels.requested() } else { &[] },

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_run_fits_its_width_and_names_all_kinds_of_time() {
+    fn a_wide_run_fits_its_width() {
         for columns_of in [40, 60, 80] {
             let shown = render(&wide(), Width::of_line(columns_of));
             for line in shown.lines() {
@@ -212,7 +212,6 @@ mod tests {
                 assert_eq!(line, line.trim_end());
             }
         }
-        insta::assert_snapshot!(render(&wide(), Width::of_terminal(80)));
     }
 
     #[test]
