@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use harmonic_types::{EnergyMeter, Watts};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use self::account::{Account, Reading};
 
@@ -31,6 +32,8 @@ pub struct RunEnergy {
     /// Requests in flight on the engines that the meter covers, those of runs included.
     in_flight: Box<dyn Fn() -> u32 + Send + Sync>,
     state: Mutex<State>,
+    /// The task that reads the meter from time to time.
+    tasks: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,8 @@ impl RunEnergy {
         in_flight: impl Fn() -> u32 + Send + Sync + 'static,
     ) -> Self {
         let state = State { account: Account::new(idle), is_sampled: false };
-        Self { meter, in_flight: Box::new(in_flight), state: Mutex::new(state) }
+        let (state, tasks) = (Mutex::new(state), TaskTracker::new());
+        Self { meter, in_flight: Box::new(in_flight), state, tasks }
     }
 
     /// Opens the account of a call that has got its slot.
@@ -59,7 +63,7 @@ impl RunEnergy {
         state.account.observe(reading.with_own(1), false);
         let id = state.account.open();
         if !std::mem::replace(&mut state.is_sampled, true) {
-            tokio::spawn(sample(Arc::downgrade(self)));
+            self.tasks.spawn(sample(Arc::downgrade(self)));
         }
         EnergyShare { energy: Arc::clone(self), id }
     }

@@ -12,6 +12,7 @@ use harmonic_events::{Delivery, EventStream, Listener, Phase, Snapshot, TeamEven
 use harmonic_types::RequestId;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use tokio_util::task::TaskTracker;
 
 /// What became of a slot after its grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,7 @@ pub(crate) enum SlotChange {
 pub(crate) struct SlotWatch {
     events: EventStream,
     watched: Mutex<Watched>,
+    tasks: TaskTracker,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +49,7 @@ struct WatchedRequest {
 impl SlotWatch {
     /// A watch over the requests of the engines that publish to `events`.
     pub(crate) fn new(events: EventStream) -> Self {
-        Self { events, watched: Mutex::default() }
+        Self { events, watched: Mutex::default(), tasks: TaskTracker::new() }
     }
 
     /// Watches a request that is about to be offered.
@@ -61,7 +63,7 @@ impl SlotWatch {
             match self.events.listen(None) {
                 Ok(mut listener) => {
                     listener.take();
-                    let listening = tokio::spawn(Arc::clone(self).listen(listener));
+                    let listening = self.tasks.spawn(Arc::clone(self).listen(listener));
                     watched.listening = Some(listening.abort_handle());
                 }
                 Err(error) => tracing::warn!(%error, "preemptions of runs are not shown"),
@@ -80,7 +82,9 @@ impl SlotWatch {
             match delivery {
                 Delivery::Snapshot(state) | Delivery::Lost(_, state) => watched.take_state(&state),
                 Delivery::Events(records) => {
-                    records.iter().for_each(|record| watched.take(&record.event));
+                    for record in &records {
+                        watched.take(&record.event);
+                    }
                 }
             }
         }

@@ -95,7 +95,7 @@ impl Account {
         let others = in_flight.saturating_sub(in_slots.saturating_add(own));
         if let Some((since, before)) = self.last.replace((at, others)) {
             let seconds = at.saturating_duration_since(since).as_secs_f64();
-            let others = (f64::from(before) + f64::from(others)) / 2.0;
+            let others = f64::midpoint(f64::from(before), f64::from(others));
             self.slot_seconds += seconds * (f64::from(in_slots) + others);
             for call in self.calls.values_mut().filter(|call| call.is_in_slot) {
                 call.slot_seconds += seconds;
