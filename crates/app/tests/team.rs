@@ -29,6 +29,7 @@ fn settings(home: &Path) -> Settings {
         journals: home.join("journals"),
         keys: home.join("keys.toml"),
         api_key: None,
+        within: None,
         caches: CacheRoots::default(),
         pull: PullOptions::default(),
         port: 0,

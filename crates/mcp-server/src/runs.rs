@@ -124,9 +124,9 @@ pub(crate) async fn run_stop(
     let id = choose(run, client).await?;
     let summary = client.stop_run(&id).await?;
     open.remove(&id);
-    let text = match summary.state {
+    let text = match &summary.state {
         RunState::Stopped => format!("Run {id} was stopped. `harmonic runs resume {id}` goes on."),
-        other => format!("Run {id} has ended before: {}.", state(&other)),
+        other => format!("Run {id} has ended before: {}.", state(other)),
     };
     Ok(with_summary(vec![ContentBlock::text(text)], &summary))
 }
