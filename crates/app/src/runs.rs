@@ -17,6 +17,7 @@ mod journal_writer;
 mod new_run;
 mod replay;
 mod request_ids;
+mod run_publisher;
 mod scripted_engine;
 mod service;
 mod serving;

@@ -69,7 +69,7 @@ pub(crate) async fn replay(
     write(&mut journal, 0, &opened, Durability::Buffered).map_err(|error| failed(&error))?;
     // From zero, as the deadlines of the run are.
     let clock = RunClock::new(u64::MAX, 0);
-    let updates = Arc::new(Updates::new(clock));
+    let updates = Arc::new(Updates::new(clock, None));
     let (commands, received) = mpsc::channel(1);
     let driver = Driver::new(
         DriverParts {

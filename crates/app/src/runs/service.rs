@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use harmonic_api::runs::RunSummary;
+use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
@@ -33,6 +34,7 @@ use super::driver::{Command, Driver, DriverParts, Past, RunView};
 use super::energy::RunEnergy;
 use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
+use super::run_publisher::RunPublisher;
 use super::new_run::{NewRun, ServerPart, Specified, refused, specify};
 use super::team::RunTeam;
 use super::tools::{RunTools, ToolSource};
@@ -72,6 +74,8 @@ struct Shared {
     team: Arc<RunTeam>,
     tools: Arc<dyn ToolSource>,
     energy: OnceLock<Arc<RunEnergy>>,
+    /// Where ids and states of runs are published.
+    events: OnceLock<EventStream>,
     limits: ServiceLimits,
     places: Arc<Semaphore>,
     ids: Mutex<RunIds>,
@@ -133,6 +137,7 @@ impl RunService {
             team,
             tools,
             energy: OnceLock::new(),
+            events: OnceLock::new(),
             limits,
             places: Arc::new(Semaphore::new(limits.open)),
             ids: Mutex::default(),
@@ -151,6 +156,12 @@ impl RunService {
     pub fn set_energy(&self, energy: Arc<RunEnergy>) {
         // Once: the meter of a machine does not change.
         let _ = self.shared.energy.set(energy);
+    }
+
+    /// Publishes ids and states of the runs that start from now on to `events`.
+    pub fn set_events(&self, events: EventStream) {
+        // Once: a server has one stream.
+        let _ = self.shared.events.set(events);
     }
 
     /// Starts a run, as [`harmonic_gateway::Runs::create`] does, with what the server adds.
@@ -233,7 +244,10 @@ impl RunService {
         let Ready { run, past, journal, last_ms, tools, place, first } = ready;
         let id = run.spec().id.clone();
         let clock = RunClock::new(run.spec().started_ms, last_ms);
-        let updates = Arc::new(Updates::new(clock));
+        let owner_key = (!owner.is_empty()).then(|| owner.into());
+        let publisher = self.shared.events.get().cloned();
+        let publisher = publisher.map(|events| RunPublisher::new(events, id.clone(), owner_key));
+        let updates = Arc::new(Updates::new(clock, publisher));
         past.tell(&updates);
         let (commands, received) = mpsc::channel(COMMANDS);
         let open = Arc::new(OpenRun {
@@ -250,6 +264,7 @@ impl RunService {
             }
             runs.runs.insert(id.clone(), Arc::clone(&open));
         }
+        updates.begin();
         let driver = Driver::new(
             DriverParts {
                 run,

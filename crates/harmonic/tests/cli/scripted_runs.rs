@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{RunApproach, RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_engine::Generation;
 use harmonic_gateway::{
     Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, bind, serve,
 };
@@ -12,7 +13,7 @@ use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
 };
 use harmonic_types::{
-    AgentName, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord, TaskSpan,
+    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord, TaskSpan,
     TaskState, ToolEffects,
 };
 use tokio::runtime::Runtime;
@@ -232,6 +233,16 @@ impl Runs for ScriptedRuns {
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         self.requests.lock().unwrap().push(request);
         self.known(&RunId(ID.to_owned()), |record| RunSummary::of(record, 0))
+    }
+
+    fn answer(
+        &self,
+        _: RunOwner,
+        _: RunApproach,
+        _: Request,
+    ) -> BoxFuture<'static, Result<(RunId, Generation), RunsError>> {
+        let message = "the command line asks for no responses".to_owned();
+        future::ready(Err(RunsError::NotAllowed { message })).boxed()
     }
 
     fn list(

@@ -83,6 +83,50 @@ fn llm_lists_agents_and_sends_prompts() {
     team.ends_well();
 }
 
+/// The progress of the team is what these programs show as thinking, and its answer what they print.
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn chats_with_the_team_show_its_progress_as_thinking_and_then_its_answer() {
+    let team = Team::start();
+    let chat = Program::new("bin/ollama")
+        .env("OLLAMA_HOST", team.url())
+        .run(&["run", "team:vote", "Name a day."]);
+    chat.succeeds(&["Thinking...", " begins", " is done", "...done thinking."]);
+    let answer = chat.out.split("...done thinking.").nth(1).unwrap();
+    assert!(!answer.trim().is_empty(), "{chat:?}");
+
+    let streamed = Program::new("python/bin/python")
+        .env("HARMONIC_URL", team.url())
+        .file("chat.py", CHAT)
+        .run(&["chat.py"]);
+    streamed.succeeds(&["thinking before the answer"]);
+
+    let said = Program::new("python/bin/llm")
+        .env("OLLAMA_HOST", team.url())
+        .env("LLM_LOAD_PLUGINS", "llm-ollama")
+        .run(&["-m", "ollama/team:vote", "Name a day."]);
+    said.succeeds(&[]);
+    assert!(!said.out.trim().is_empty(), "{said:?}");
+    team.ends_well();
+}
+
+/// The chat of LangChain, streamed: parts of thinking come before those of the answer.
+const CHAT: &str = r#"
+import os
+from langchain_ollama import ChatOllama
+
+model = ChatOllama(model="team:vote", base_url=os.environ["HARMONIC_URL"], reasoning=True)
+kinds = []
+for chunk in model.stream("Name a day."):
+    if chunk.additional_kwargs.get("reasoning_content"):
+        kinds.append("thinking")
+    if chunk.content:
+        kinds.append("answer")
+assert len(kinds) > 3 and kinds[0] == "thinking" and kinds[-1] == "answer", kinds
+assert kinds == sorted(kinds, key=["thinking", "answer"].index), kinds
+print("thinking before the answer")
+"#;
+
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]
 fn python_frameworks_work() {
