@@ -140,7 +140,8 @@ pub(crate) fn apply(runs: &mut Vec<OpenRun>, record: &EventRecord) {
         }
         TeamEvent::TaskStarted { run, task, slot } => {
             let open = find(runs, run);
-            let task = open.and_then(|open| open.tasks.iter_mut().find(|known| known.task == *task));
+            let task =
+                open.and_then(|open| open.tasks.iter_mut().find(|known| known.task == *task));
             if let Some(task) = task {
                 (task.has_started, task.slot) = (true, *slot);
             }

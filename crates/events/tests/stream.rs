@@ -89,11 +89,9 @@ fn any_event() -> impl Strategy<Value = TeamEvent> {
                 let slot_of_task = flag.then_some(slot);
                 TeamEvent::TaskStarted { run: run(slot), task: task(request), slot: slot_of_task }
             }
-            20 => TeamEvent::TaskEnded {
-                run: run(slot),
-                task: task(request),
-                state: TaskState::Done,
-            },
+            20 => {
+                TeamEvent::TaskEnded { run: run(slot), task: task(request), state: TaskState::Done }
+            }
             21 => TeamEvent::ApprovalOpened { run: run(slot), approval: request.0 },
             _ => TeamEvent::ApprovalAnswered {
                 run: run(slot),

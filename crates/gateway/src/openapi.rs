@@ -145,12 +145,11 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         .into_iter()
         .filter(|(name, _)| operation.path.contains(&format!("{{{name}}}")))
         .map(|(name, schema)| json!({"name": name, "in": "path", "required": true, "schema": schema}));
-    let in_query = RESPONSE_QUERY.iter().filter(|_| {
-        (operation.method, operation.path) == ("get", "/v1/responses/{id}")
-    });
-    let in_query = in_query.map(|(name, kind)| {
-        json!({"name": name, "in": "query", "schema": {"type": kind}})
-    });
+    let in_query = RESPONSE_QUERY
+        .iter()
+        .filter(|_| (operation.method, operation.path) == ("get", "/v1/responses/{id}"));
+    let in_query =
+        in_query.map(|(name, kind)| json!({"name": name, "in": "query", "schema": {"type": kind}}));
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     if !parameters.is_empty() {
         description["parameters"] = json!(parameters);

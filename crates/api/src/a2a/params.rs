@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::TEXT;
 use super::message::{Message, Part, Role};
 use super::rpc::{RpcError, RpcErrorKind};
 use super::task::TaskState;
-use super::TEXT;
 
 /// Name in the metadata of a request that names a skill of the card.
 pub const SKILL: &str = "skill";

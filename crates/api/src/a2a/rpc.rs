@@ -39,8 +39,9 @@ impl RpcRequest {
     /// # Errors
     /// With the id of the request, as far as it has one.
     pub fn read(body: &[u8]) -> Result<Self, RpcResponse> {
-        let value = serde_json::from_slice(body)
-            .map_err(|error| RpcError::new(RpcErrorKind::Parse, error.to_string()).of(RpcId::None))?;
+        let value = serde_json::from_slice(body).map_err(|error| {
+            RpcError::new(RpcErrorKind::Parse, error.to_string()).of(RpcId::None)
+        })?;
         let invalid = |id: &RpcId, message: &str| {
             RpcError::new(RpcErrorKind::InvalidRequest, message).of(id.clone())
         };

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use harmonic_types::{RunId, RunRecord, RunState};
 use serde::{Deserialize, Serialize};
 
-use super::message::{Message, Part};
 use super::TEXT;
+use super::message::{Message, Part};
 
 /// Id of the one artifact of a task.
 const ANSWER: &str = "answer";
@@ -114,8 +114,7 @@ impl TaskStatus {
             )),
             RunState::Running | RunState::Stopped | RunState::Done => None,
         };
-        let message =
-            text.map(|text| Message::of_agent(format!("{id}-status"), &id.0, text));
+        let message = text.map(|text| Message::of_agent(format!("{id}-status"), &id.0, text));
         let timestamp = at.map(timestamp);
         Self { state: state.into(), message, timestamp }
     }

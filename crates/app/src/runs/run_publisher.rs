@@ -47,62 +47,63 @@ impl RunPublisher {
     pub(crate) fn publish(&self, change: &RunChange) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let run = || self.run.clone();
-        let event = match change {
-            RunChange::Run(RunEvent::State { state }) => {
-                let state = RunStatus::from(state);
-                let last = told.state.replace(state);
-                // A state that ends it is told once nothing of it runs.
-                let is_news = last != Some(state) && !is_end(state);
-                is_news.then(|| TeamEvent::RunState { run: run(), state })
-            }
-            // Of a run that goes on, the state of a task may be no news.
-            RunChange::Queued { task, agent, .. } => {
-                let agent = Some(agent.clone());
-                told.offered.insert(*task).then(|| TeamEvent::TaskOffered {
-                    run: run(),
-                    task: task.0,
-                    agent,
-                })
-            }
-            RunChange::Run(RunEvent::Task { task, agent, state, .. }) => match state {
-                TaskState::Running => told.offered.insert(*task).then(|| TeamEvent::TaskOffered {
-                    run: run(),
-                    task: task.0,
-                    agent: agent.clone(),
-                }),
-                TaskState::Done | TaskState::Failed | TaskState::Skipped => {
-                    told.offered.remove(task);
-                    told.started.remove(task);
-                    Some(TeamEvent::TaskEnded { run: run(), task: task.0, state: *state })
+        let event =
+            match change {
+                RunChange::Run(RunEvent::State { state }) => {
+                    let state = RunStatus::from(state);
+                    let last = told.state.replace(state);
+                    // A state that ends it is told once nothing of it runs.
+                    let is_news = last != Some(state) && !is_end(state);
+                    is_news.then(|| TeamEvent::RunState { run: run(), state })
                 }
-                TaskState::Blocked | TaskState::WaitingForApproval => None,
-            },
-            RunChange::Granted { task, slot, .. } => told.started.insert(*task).then(|| {
-                TeamEvent::TaskStarted { run: run(), task: task.0, slot: Some(*slot) }
-            }),
-            RunChange::ToolCalled { task, .. } => told.started.insert(*task).then(|| {
-                TeamEvent::TaskStarted { run: run(), task: task.0, slot: None }
-            }),
-            RunChange::Asked { approval } => told.approvals.insert(approval.id).then(|| {
-                TeamEvent::ApprovalOpened { run: run(), approval: approval.id.0 }
-            }),
-            RunChange::Run(RunEvent::Decided { approval, decision, timed_out }) => {
-                let outcome = match (decision, timed_out) {
-                    (_, true) => ApprovalOutcome::TimedOut,
-                    (Decision::Approved, false) => ApprovalOutcome::Approved,
-                    (Decision::Denied, false) => ApprovalOutcome::Denied,
-                };
-                self.answered(&mut told, *approval, outcome)
-            }
-            RunChange::Withdrawn { approval } => {
-                self.answered(&mut told, *approval, ApprovalOutcome::Withdrawn)
-            }
-            RunChange::Run(RunEvent::Graph { .. } | RunEvent::Note { .. })
-            | RunChange::Preempted { .. }
-            | RunChange::Text { .. }
-            | RunChange::CallEnded { .. }
-            | RunChange::Spent { .. } => None,
-        };
+                // Of a run that goes on, the state of a task may be no news.
+                RunChange::Queued { task, agent, .. } => {
+                    let agent = Some(agent.clone());
+                    told.offered.insert(*task).then(|| TeamEvent::TaskOffered {
+                        run: run(),
+                        task: task.0,
+                        agent,
+                    })
+                }
+                RunChange::Run(RunEvent::Task { task, agent, state, .. }) => match state {
+                    TaskState::Running => told.offered.insert(*task).then(|| {
+                        TeamEvent::TaskOffered { run: run(), task: task.0, agent: agent.clone() }
+                    }),
+                    TaskState::Done | TaskState::Failed | TaskState::Skipped => {
+                        told.offered.remove(task);
+                        told.started.remove(task);
+                        Some(TeamEvent::TaskEnded { run: run(), task: task.0, state: *state })
+                    }
+                    TaskState::Blocked | TaskState::WaitingForApproval => None,
+                },
+                RunChange::Granted { task, slot, .. } => told.started.insert(*task).then(|| {
+                    TeamEvent::TaskStarted { run: run(), task: task.0, slot: Some(*slot) }
+                }),
+                RunChange::ToolCalled { task, .. } => told
+                    .started
+                    .insert(*task)
+                    .then(|| TeamEvent::TaskStarted { run: run(), task: task.0, slot: None }),
+                RunChange::Asked { approval } => told
+                    .approvals
+                    .insert(approval.id)
+                    .then(|| TeamEvent::ApprovalOpened { run: run(), approval: approval.id.0 }),
+                RunChange::Run(RunEvent::Decided { approval, decision, timed_out }) => {
+                    let outcome = match (decision, timed_out) {
+                        (_, true) => ApprovalOutcome::TimedOut,
+                        (Decision::Approved, false) => ApprovalOutcome::Approved,
+                        (Decision::Denied, false) => ApprovalOutcome::Denied,
+                    };
+                    self.answered(&mut told, *approval, outcome)
+                }
+                RunChange::Withdrawn { approval } => {
+                    self.answered(&mut told, *approval, ApprovalOutcome::Withdrawn)
+                }
+                RunChange::Run(RunEvent::Graph { .. } | RunEvent::Note { .. })
+                | RunChange::Preempted { .. }
+                | RunChange::Text { .. }
+                | RunChange::CallEnded { .. }
+                | RunChange::Spent { .. } => None,
+            };
         if let Some(event) = event {
             self.send(event);
         }

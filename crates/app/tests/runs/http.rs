@@ -1,8 +1,8 @@
 //! Runs over HTTP: a server of a simulated team.
 
 use futures::StreamExt;
-use harmonic_api::{Client, TeamUpdate};
 use harmonic_api::runs::{BudgetBody, CreateRun, RunMode};
+use harmonic_api::{Client, TeamUpdate};
 use harmonic_app::NoObserver;
 use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
@@ -111,6 +111,8 @@ async fn a_response_of_the_team_in_the_background_survives_its_client_and_the_se
         TeamServer::start(simulated(&settings), listen, &settings, &NoObserver).await.unwrap()
     };
     let server = start().await;
+    // Also sets up TLS for the client below.
+    Client::new(&server.url()).unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let read = |url: String| {
         let http = http.clone();

@@ -206,9 +206,12 @@ impl Team {
 
     /// How the skill `skill` of the card finds its tasks.
     fn approach(&self, skill: &str) -> Result<RunApproach, RpcError> {
-        let skills = || self.models.agents().iter().filter_map(|agent| {
-            Some((agent.name.0.as_str(), agent.team.as_ref()?))
-        });
+        let skills = || {
+            self.models
+                .agents()
+                .iter()
+                .filter_map(|agent| Some((agent.name.0.as_str(), agent.team.as_ref()?)))
+        };
         if let Some((_, approach)) = skills().find(|(name, _)| *name == skill) {
             return Ok(approach.clone());
         }

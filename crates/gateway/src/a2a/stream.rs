@@ -168,8 +168,7 @@ impl Feed {
 
     /// Says what happens.
     fn tell(&mut self, update: &RunUpdate, text: String) {
-        let status =
-            TaskStatus::working(&self.run, update.id, text, self.started_ms, update.at_ms);
+        let status = TaskStatus::working(&self.run, update.id, text, self.started_ms, update.at_ms);
         self.ready.push_back(StreamResponse::status(&self.run, status));
     }
 

@@ -59,7 +59,13 @@ pub(crate) async fn follow_run(
     runs: Arc<dyn Runs>,
     kept: &BackgroundResponses,
 ) {
-    let Err(error) = follow(&response, generation, &mut metrics).await else { return };
+    let followed = tokio::select! {
+        biased;
+        // The run was stopped before.
+        () = response.cancelled() => return response.end(|encoder, out| encoder.cancel(out)),
+        followed = follow(&response, generation, &mut metrics) => followed,
+    };
+    let Err(error) = followed else { return };
     if response.is_cancelled() {
         return response.end(|encoder, out| encoder.cancel(out));
     }

@@ -80,4 +80,3 @@ fn version(request: &Request) -> Option<String> {
     };
     header.or_else(in_query)
 }
-

@@ -8,8 +8,8 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
-use harmonic_api::openai::responses::{self, ResponsesEncoder, response_id, run_of};
-use harmonic_types::{RequestId, RunId};
+use harmonic_api::openai::responses::{self, ResponsesEncoder, Status, response_id, run_of};
+use harmonic_types::{RequestId, RunId, RunState};
 use serde_json::json;
 use tokio::time::Instant;
 use tracing::Span;
@@ -140,12 +140,18 @@ impl Found {
         match (&self.response, &self.run) {
             (Some(response), run) => {
                 let mut now = response.document();
-                // A run that was stopped may go on.
-                if now.status == responses::Status::Cancelled
-                    && let Some((runs, run)) = run
+                let is_open = matches!(now.status, Status::Queued | Status::InProgress);
+                // A run that was stopped may go on, and one that has ended is known to it first.
+                if let Some((runs, run)) = run
+                    && (is_open || now.status == Status::Cancelled)
                 {
                     let record = runs.show(self.owner.clone(), run.clone()).await;
-                    now.apply_record(&*record.map_err(|error| of_response(error, &self.id))?);
+                    let record = record.map_err(|error| of_response(error, &self.id))?;
+                    let runs_on =
+                        matches!(record.state, RunState::Running | RunState::WaitingForApproval);
+                    if !(is_open && runs_on) {
+                        now.apply_record(&record);
+                    }
                 }
                 Ok(now)
             }
@@ -193,8 +199,14 @@ async fn cancel(
                 response.expect_cancel();
             }
             match runs.stop(found.owner.clone(), run.clone()).await {
+                Ok(_) => {
+                    if let Some(response) = &found.response {
+                        response.cancel();
+                        response.until_ended().await;
+                    }
+                }
                 // One that has ended stays as it is.
-                Ok(_) | Err(RunsError::Conflict { .. }) => {}
+                Err(RunsError::Conflict { .. }) => {}
                 Err(error) => return Err(of_response(error, &found.id)),
             }
         }

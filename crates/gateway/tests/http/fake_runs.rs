@@ -184,12 +184,8 @@ impl Runs for FakeRuns {
         } else {
             self.generations.lock().expect("no panic").push(sender);
         }
-        let admitted = Admitted {
-            request: request.id,
-            slot: 0,
-            queued: Duration::ZERO,
-            prompt_tokens: 0,
-        };
+        let admitted =
+            Admitted { request: request.id, slot: 0, queued: Duration::ZERO, prompt_tokens: 0 };
         ready(Ok((id, Generation::new(admitted, events, Cancel::new(|| {})))))
     }
 

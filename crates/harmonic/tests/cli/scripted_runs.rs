@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use harmonic_api::runs::{RunApproach, RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate};
+use harmonic_api::runs::{
+    RunApproach, RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunUpdate,
+};
 use harmonic_engine::Generation;
 use harmonic_gateway::{
     Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, bind, serve,
@@ -13,8 +15,8 @@ use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
 };
 use harmonic_types::{
-    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord, TaskSpan,
-    TaskState, ToolEffects,
+    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord,
+    TaskSpan, TaskState, ToolEffects,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};

@@ -88,9 +88,11 @@ fn llm_lists_agents_and_sends_prompts() {
 #[ignore = "needs programs that `make test-real` installs"]
 fn chats_with_the_team_show_its_progress_as_thinking_and_then_its_answer() {
     let team = Team::start();
-    let chat = Program::new("bin/ollama")
-        .env("OLLAMA_HOST", team.url())
-        .run(&["run", "team:vote", "Name a day."]);
+    let chat = Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(&[
+        "run",
+        "team:vote",
+        "Name a day.",
+    ]);
     chat.succeeds(&["Thinking...", " begins", " is done", "...done thinking."]);
     let answer = chat.out.split("...done thinking.").nth(1).unwrap();
     assert!(!answer.trim().is_empty(), "{chat:?}");

@@ -49,7 +49,8 @@ pub(super) fn decode_naming(
         checks::refuse_if_set(param, value.as_ref(), detail)?;
     }
     if body.background == Some(true) && body.store == Some(false) {
-        let reason = "must not be false with `background`: such a response is kept, to be read later";
+        let reason =
+            "must not be false with `background`: such a response is kept, to be read later";
         return Err(ValidationError::value("store", reason));
     }
     let truncation = body.truncation.as_deref();

@@ -84,10 +84,9 @@ impl Response {
     pub fn apply_record(&mut self, record: &RunRecord) {
         self.status = run_status(&record.state);
         self.error = match &record.state {
-            RunState::Failed { reason } => Some(ResponseError {
-                code: "server_error".to_owned(),
-                message: reason.clone(),
-            }),
+            RunState::Failed { reason } => {
+                Some(ResponseError { code: "server_error".to_owned(), message: reason.clone() })
+            }
             _ => None,
         };
         self.incomplete_details = (self.status == Status::Incomplete)

@@ -75,7 +75,10 @@ mod tests {
     fn a_query_names_the_stream_and_the_last_event() {
         let read = |query| ReadQuery::parse(query).expect("a query");
         assert_eq!(read(""), ReadQuery::default());
-        assert_eq!(read("include[]=reasoning.encrypted_content&stream=false"), ReadQuery::default());
+        assert_eq!(
+            read("include[]=reasoning.encrypted_content&stream=false"),
+            ReadQuery::default()
+        );
         let after = Some(42);
         assert_eq!(read("stream=true&starting_after=42"), ReadQuery { is_streamed: true, after });
     }
