@@ -125,7 +125,7 @@ impl Team {
                 let sent = a2a::read::<SendMessageParams>(params)?.checked()?;
                 let run = self.send(sent).await?;
                 let Self { runs, owner, ping, .. } = self;
-                Ok(Answer::Stream(stream::of_run(runs, owner, run, id, ping).await?))
+                Ok(Answer::Stream(stream::of_run(runs, owner, run, id, true, ping).await?))
             }
             "GetTask" => {
                 let params: TaskParams = a2a::read(params)?;
@@ -150,7 +150,7 @@ impl Team {
                 let record = self.task(&params.id).await?;
                 refuse_ended(&record)?;
                 let Self { runs, owner, ping, .. } = self;
-                Ok(Answer::Stream(stream::of_run(runs, owner, record.id.clone(), id, ping).await?))
+                Ok(Answer::Stream(stream::of_run(runs, owner, record.id.clone(), id, false, ping).await?))
             }
             "CreateTaskPushNotificationConfig"
             | "GetTaskPushNotificationConfig"

@@ -22,7 +22,8 @@ use tokio::time::timeout;
 use crate::event_chunks;
 use crate::runs::{RunDelivery, RunEvents, RunOwner, Runs, RunsError};
 
-/// Streams the run `run` of `owner` as the response to the request `id`.
+/// Streams the run `run` of `owner` as the response to the request `id`: from now on, or, where it
+/// `is_new`, from its start.
 ///
 /// # Errors
 /// As [`Runs::events`].
@@ -31,10 +32,12 @@ pub(super) async fn of_run(
     owner: RunOwner,
     run: RunId,
     id: RpcId,
+    is_new: bool,
     ping: Duration,
 ) -> Result<Response, RunsError> {
-    let events = runs.events(owner.clone(), run.clone(), None).await?;
-    let feed = Feed {
+    let events = runs.events(owner.clone(), run.clone(), is_new.then_some(0)).await?;
+    let record = if is_new { Some(runs.show(owner.clone(), run.clone()).await?) } else { None };
+    let mut feed = Feed {
         runs,
         owner,
         run,
@@ -48,6 +51,12 @@ pub(super) async fn of_run(
         ready: VecDeque::new(),
         has_ended: false,
     };
+    if let Some(record) = record {
+        // As it was before what is told next.
+        let mut record = RunRecord::clone(&record);
+        (record.state, record.answer) = (RunState::Running, None);
+        feed.begin(&record);
+    }
     Ok(event_chunks::response(futures::stream::unfold(feed, |mut feed| async {
         let chunk = feed.next().await?;
         Some((chunk, feed))
