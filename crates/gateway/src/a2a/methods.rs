@@ -150,7 +150,9 @@ impl Team {
                 let record = self.task(&params.id).await?;
                 refuse_ended(&record)?;
                 let Self { runs, owner, ping, .. } = self;
-                Ok(Answer::Stream(stream::of_run(runs, owner, record.id.clone(), id, false, ping).await?))
+                Ok(Answer::Stream(
+                    stream::of_run(runs, owner, record.id.clone(), id, false, ping).await?,
+                ))
             }
             "CreateTaskPushNotificationConfig"
             | "GetTaskPushNotificationConfig"
