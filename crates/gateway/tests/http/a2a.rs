@@ -169,7 +169,7 @@ async fn a_stream_begins_with_the_task_and_has_the_answer_in_parts() {
     assert_eq!(part(1)["artifact"]["parts"][0]["text"], "hé\nllo");
     assert_eq!((&part(1)["append"], &part(2)["append"]), (&json!(false), &json!(true)));
     // The run still waits: its stream was broken off, without a last state.
-    assert_eq!(results.len(), 3);
+    assert_eq!(results.len(), 4);
 }
 
 #[tokio::test]
