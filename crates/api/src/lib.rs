@@ -11,6 +11,7 @@
 //! agent), tokens.
 #![forbid(unsafe_code)]
 
+pub mod a2a;
 pub mod anthropic;
 mod body;
 mod checks;

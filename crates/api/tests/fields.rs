@@ -250,7 +250,7 @@ fn responses() {
         read,
         &base,
         &[
-            ("background", json!(true), Refused),
+            ("background", json!(true), Told),
             ("context_management", json!([{"type": "compaction"}]), Named),
             ("conversation", json!("c"), Refused),
             ("include", json!(["message.output_text.logprobs"]), Honoured),

@@ -20,6 +20,7 @@ mod merged_tools;
 mod new_run;
 mod replay;
 mod request_ids;
+mod run_publisher;
 mod scratch_journals;
 mod scripted_engine;
 mod service;

@@ -43,7 +43,7 @@ pub struct TeamServer {
     /// Runs of the team; `None` where the server offers none.
     runs: Option<RunService>,
     /// Resumes the runs of an earlier process; ends with the server.
-    _recovery: Option<AbortOnDropHandle<()>>,
+    _idle_power: Option<AbortOnDropHandle<()>>,
     /// Held as long as the server runs on these threads.
     _http: HttpThreads,
 }
@@ -92,6 +92,7 @@ impl TeamServer {
             context: agent.plan.context,
             info: agent_info::agent_info(agent.plan, agent.engine_plan),
             engine: agent.engine,
+            team: None,
         });
         let runs = if listen.offers_runs {
             let tools: Arc<dyn ToolSource> = match listen.tools {
@@ -109,13 +110,20 @@ impl TeamServer {
         let agents = agents.chain(team).collect();
         let models = ModelRegistry::new(agents)?.with_events(events.clone());
         let models = match &runs {
-            Some(runs) => models.with_runs(Arc::new(runs.service.clone())),
+            Some(runs) => {
+                runs.service.set_events(events.clone());
+                models.with_runs(Arc::new(runs.service.clone()))
+            }
             None => models,
         };
         let models = match listen.puller {
             Some(puller) => models.with_puller(Arc::new(puller)),
             None => models,
         };
+        if let Some(runs) = &runs {
+            // Before the first request: a run that goes on is not taken for one that was stopped.
+            http.spawn(runs.recover()).await?;
+        }
         let address = listener.address();
         let limits = limits(listen.connections, listen.connections_per_address);
         let close = CancellationToken::new();
@@ -127,7 +135,7 @@ impl TeamServer {
         });
         let server = AbortOnDropHandle::new(http.spawn(serve));
         let power = AbortOnDropHandle::new(http.spawn(power_samples::publish(events)));
-        let recovery = runs.as_ref().map(|runs| AbortOnDropHandle::new(http.spawn(runs.begin())));
+        let idle_power = runs.as_ref().map(|runs| http.spawn(runs.measure_idle_power()));
         Ok(Self {
             address,
             deployment,
@@ -135,7 +143,7 @@ impl TeamServer {
             server,
             _power: power,
             runs: runs.map(|runs| runs.service),
-            _recovery: recovery,
+            _idle_power: idle_power.map(AbortOnDropHandle::new),
             _http: http,
         })
     }

@@ -1,12 +1,15 @@
 //! The events of a team, as they stand on the wire.
 //!
-//! Invariants: an event names requests by the id that the gateway gave them, and holds no text of
-//! theirs; a client skips types that it does not know.
+//! Invariants: an event names requests by the id that the gateway gave them, runs and their tasks by
+//! theirs, and holds no text of them; a client skips types that it does not know.
 
 use harmonic_types::{
-    AgentName, EnergyMethod, FinishReason, PowerScope, RequestClass, RequestId, Usage, Watts,
+    AgentName, EnergyMethod, FinishReason, PowerScope, RequestClass, RequestId, RunId, TaskState,
+    Usage, Watts,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::run::{ApprovalOutcome, RunStatus};
 
 /// One event of a running team. `engine` is [`harmonic_types::EnginePlan::id`], `slot` the sequence
 /// of the engine that a request runs in.
@@ -137,6 +140,68 @@ pub enum TeamEvent {
     Step(StepRecord),
     /// Power of the machine, over about a second.
     Power(PowerSample),
+    /// Run that is driven from now on: it starts, or goes on.
+    RunStarted {
+        /// Which.
+        run: RunId,
+    },
+    /// State of a run, while it is driven.
+    RunState {
+        /// Which.
+        run: RunId,
+        /// The state.
+        state: RunStatus,
+    },
+    /// Run that is driven no longer.
+    RunEnded {
+        /// Which.
+        run: RunId,
+        /// Its state from now on.
+        state: RunStatus,
+    },
+    /// Task of a run that was offered to an engine or a tool.
+    TaskOffered {
+        /// Its run.
+        run: RunId,
+        /// Its id within the run.
+        task: u32,
+        /// Its agent; null for a tool.
+        agent: Option<AgentName>,
+    },
+    /// Offered task that has its slot, or whose tool is called.
+    TaskStarted {
+        /// Its run.
+        run: RunId,
+        /// Its id within the run.
+        task: u32,
+        /// Its slot; null for a tool.
+        slot: Option<u32>,
+    },
+    /// End of a task.
+    TaskEnded {
+        /// Its run.
+        run: RunId,
+        /// Its id within the run.
+        task: u32,
+        /// Its state from now on.
+        state: TaskState,
+    },
+    /// Question of a run to a person.
+    ApprovalOpened {
+        /// Its run.
+        run: RunId,
+        /// Its id within the run.
+        approval: u64,
+    },
+    /// Question that is open no longer.
+    ApprovalAnswered {
+        /// Its run.
+        run: RunId,
+        /// Its id within the run.
+        approval: u64,
+        /// Its answer.
+        outcome: ApprovalOutcome,
+    },
     /// Event type unknown to this build.
     #[serde(other)]
     Unknown,
@@ -247,6 +312,14 @@ impl TeamEvent {
             Self::SlotsChanged { .. } => "slots_changed",
             Self::Step(_) => "step",
             Self::Power(_) => "power",
+            Self::RunStarted { .. } => "run_started",
+            Self::RunState { .. } => "run_state",
+            Self::RunEnded { .. } => "run_ended",
+            Self::TaskOffered { .. } => "task_offered",
+            Self::TaskStarted { .. } => "task_started",
+            Self::TaskEnded { .. } => "task_ended",
+            Self::ApprovalOpened { .. } => "approval_opened",
+            Self::ApprovalAnswered { .. } => "approval_answered",
             Self::Unknown => "unknown",
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::audience::Audience;
 use crate::event::TeamEvent;
 
 /// An event in the ring. `id` and `at_us` stand beside the event's own fields in JSON.
@@ -11,6 +12,9 @@ pub struct EventRecord {
     pub id: u64,
     /// Microseconds since 1970, of a clock that does not go back while the process lives.
     pub at_us: u64,
+    /// Listeners that it is for.
+    #[serde(skip)]
+    pub audience: Audience,
     /// The event.
     #[serde(flatten)]
     pub event: TeamEvent,

@@ -5,12 +5,15 @@
 //! give the next snapshot. Events of unknown engines and requests are ignored: a client may start
 //! anywhere in the stream.
 
+use std::borrow::Cow;
+
 use harmonic_types::{AgentName, RequestClass, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{AgentSlots, PowerSample, StepRecord, TeamEvent};
 use crate::record::EventRecord;
 use crate::requests::OpenRequests;
+use crate::run::{self, OpenRun};
 
 /// The state of a team after the event `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct Snapshot {
     pub engines: Vec<EngineSnapshot>,
     /// Latest power sample; null where there is none.
     pub power: Option<PowerSample>,
+    /// Runs that are driven, in the order of their starts.
+    #[serde(default)]
+    pub runs: Vec<OpenRun>,
 }
 
 /// One engine.
@@ -140,7 +146,17 @@ impl Snapshot {
     /// The state of a team without engines, before the event after `id`.
     pub fn empty(id: u64, at_us: u64) -> Self {
         let schema = crate::SCHEMA.to_owned();
-        Self { schema, id, at_us, engines: Vec::new(), power: None }
+        Self { schema, id, at_us, engines: Vec::new(), power: None, runs: Vec::new() }
+    }
+
+    /// The state as a listener with the key `key` may see it.
+    pub fn visible_to(&self, key: Option<&str>) -> Cow<'_, Self> {
+        if self.runs.iter().all(|run| run.audience.includes(key)) {
+            return Cow::Borrowed(self);
+        }
+        let mut visible = self.clone();
+        visible.runs.retain(|run| run.audience.includes(key));
+        Cow::Owned(visible)
     }
 
     /// Folds an event into the state.
@@ -154,6 +170,14 @@ impl Snapshot {
             | TeamEvent::SlotsChanged { .. }
             | TeamEvent::Step(_) => self.apply_to_engine(&record.event, record.at_us),
             TeamEvent::Power(sample) => self.power = Some(*sample),
+            TeamEvent::RunStarted { .. }
+            | TeamEvent::RunState { .. }
+            | TeamEvent::RunEnded { .. }
+            | TeamEvent::TaskOffered { .. }
+            | TeamEvent::TaskStarted { .. }
+            | TeamEvent::TaskEnded { .. }
+            | TeamEvent::ApprovalOpened { .. }
+            | TeamEvent::ApprovalAnswered { .. } => run::apply(&mut self.runs, record),
             TeamEvent::Unknown => {}
             _ => self.apply_to_request(&record.event, record.at_us),
         }

@@ -13,6 +13,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use crate::audience::Audience;
 use crate::event::TeamEvent;
 use crate::fold::Fold;
 use crate::listener::Listener;
@@ -111,8 +112,13 @@ impl EventStream {
         }))
     }
 
-    /// Publishes an event and returns its id. Never waits for a listener.
-    pub fn publish(&self, mut event: TeamEvent) -> u64 {
+    /// Publishes an event for everyone and returns its id. Never waits for a listener.
+    pub fn publish(&self, event: TeamEvent) -> u64 {
+        self.publish_to(Audience::Everyone, event)
+    }
+
+    /// Publishes an event for `audience` and returns its id. Never waits for a listener.
+    pub fn publish_to(&self, audience: Audience, mut event: TeamEvent) -> u64 {
         if let TeamEvent::EngineDied { message, .. } = &mut event {
             shorten(message);
         }
@@ -120,7 +126,7 @@ impl EventStream {
         let id = ring.last + 1;
         let since = u64::try_from(self.0.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         let at_us = self.0.began_us.saturating_add(since);
-        let record = Arc::new(Published::new(EventRecord { id, at_us, event }));
+        let record = Arc::new(Published::new(EventRecord { id, at_us, audience, event }));
         ring.push(Arc::clone(&record), self.0.folded.load(Ordering::Acquire));
         if ring.listening > 0 {
             self.0.latest.send_modify(|latest| latest.id = id);

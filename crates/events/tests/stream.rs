@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use harmonic_events::{
-    AgentSlots, Delivery, EngineState, EventRecord, EventStream, Outcome, Phase, Snapshot,
-    StepRecord, TeamEvent,
+    AgentSlots, ApprovalOutcome, Audience, Delivery, EngineState, EventRecord, EventStream,
+    OpenTask, Outcome, Phase, RunStatus, Snapshot, StepRecord, TeamEvent,
 };
-use harmonic_types::{AgentName, RequestClass, RequestId, Usage};
+use harmonic_types::{AgentName, RequestClass, RequestId, RunId, TaskState, Usage};
 use proptest::prelude::*;
 
 const ENGINE: &str = "e0";
@@ -31,9 +31,17 @@ fn queued(request: u64) -> TeamEvent {
     }
 }
 
-/// Any event of eight requests and two engines, in any order: nonsense included.
+fn run(number: u32) -> RunId {
+    RunId(format!("run_01JABCDEFGHJKMNPQRSTVWXY{number:02}"))
+}
+
+fn task(request: RequestId) -> u32 {
+    u32::try_from(request.0).expect("small")
+}
+
+/// Any event of eight requests, two engines and four runs, in any order: nonsense included.
 fn any_event() -> impl Strategy<Value = TeamEvent> {
-    let parts = (0..15u8, 0..8u64, 0..4u32, any::<bool>(), prop::sample::select(vec!["e0", "e1"]));
+    let parts = (0..23u8, 0..8u64, 0..4u32, any::<bool>(), prop::sample::select(vec!["e0", "e1"]));
     parts.prop_map(|(kind, request, slot, flag, engine)| {
         let (engine, request) = (engine.to_owned(), RequestId(request));
         match kind {
@@ -69,7 +77,27 @@ fn any_event() -> impl Strategy<Value = TeamEvent> {
                 restart_in_ms: flag.then_some(10),
             },
             13 => TeamEvent::SlotsChanged { engine, agents: Vec::new() },
-            _ => TeamEvent::Step(StepRecord { engine, steps: slot, ..StepRecord::default() }),
+            14 => TeamEvent::Step(StepRecord { engine, steps: slot, ..StepRecord::default() }),
+            15 => TeamEvent::RunStarted { run: run(slot) },
+            16 => TeamEvent::RunState { run: run(slot), state: RunStatus::WaitingForApproval },
+            17 => TeamEvent::RunEnded { run: run(slot), state: RunStatus::Done },
+            18 => {
+                let agent = flag.then(|| "coder".into());
+                TeamEvent::TaskOffered { run: run(slot), task: task(request), agent }
+            }
+            19 => {
+                let slot_of_task = flag.then_some(slot);
+                TeamEvent::TaskStarted { run: run(slot), task: task(request), slot: slot_of_task }
+            }
+            20 => {
+                TeamEvent::TaskEnded { run: run(slot), task: task(request), state: TaskState::Done }
+            }
+            21 => TeamEvent::ApprovalOpened { run: run(slot), approval: request.0 },
+            _ => TeamEvent::ApprovalAnswered {
+                run: run(slot),
+                approval: request.0,
+                outcome: ApprovalOutcome::TimedOut,
+            },
         }
     })
 }
@@ -288,4 +316,29 @@ async fn a_waiting_listener_learns_of_events_and_of_the_end() {
     let ((first, last), ()) = tokio::join!(waiting, acting);
     assert!(matches!(first, Some(Delivery::Events(events)) if events.len() == 1));
     assert_eq!(last, None);
+}
+
+#[test]
+fn a_run_is_in_the_snapshot_from_its_start_to_its_end_for_those_who_may_see_it() {
+    let stream = EventStream::new(64, 1);
+    let publish = |event| stream.publish_to(Audience::Key(Some("ada".into())), event);
+    publish(TeamEvent::RunStarted { run: run(0) });
+    publish(TeamEvent::TaskOffered { run: run(0), task: 2, agent: Some("coder".into()) });
+    publish(TeamEvent::TaskOffered { run: run(0), task: 1, agent: None });
+    publish(TeamEvent::TaskStarted { run: run(0), task: 2, slot: Some(3) });
+    publish(TeamEvent::ApprovalOpened { run: run(0), approval: 7 });
+    publish(TeamEvent::RunState { run: run(0), state: RunStatus::WaitingForApproval });
+    let snapshot = stream.snapshot();
+    let open = &snapshot.visible_to(Some("ada")).runs[0];
+    assert_eq!((open.state, open.approvals.as_slice()), (RunStatus::WaitingForApproval, &[7][..]));
+    let offered = OpenTask { task: 1, agent: None, has_started: false, slot: None };
+    let started =
+        OpenTask { task: 2, agent: Some("coder".into()), has_started: true, slot: Some(3) };
+    assert_eq!(open.tasks, [offered, started]);
+    assert!(!snapshot.json().contains("ada"), "whom it is for is not on the wire");
+    for other in [None, Some("bob")] {
+        assert_eq!(snapshot.visible_to(other).runs, []);
+    }
+    publish(TeamEvent::RunEnded { run: run(0), state: RunStatus::Done });
+    assert_eq!(stream.snapshot().runs, []);
 }

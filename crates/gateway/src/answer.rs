@@ -63,20 +63,39 @@ async fn answer<W: ResponseEncoder>(
     parse: Parser<W>,
 ) -> Result<Response, ApiError> {
     let began = Instant::now();
+    let prepared = read(&shared, id, request, parse).await?;
+    answer_prepared(shared, began, prepared).await
+}
+
+/// Receives the body of a request, and parses and checks it.
+pub(crate) async fn read<W: ResponseEncoder>(
+    shared: &Arc<Shared>,
+    id: RequestId,
+    request: HttpRequest,
+    parse: Parser<W>,
+) -> Result<PreparedRequest<W>, ApiError> {
     let meta = ResponseMeta { id, name: shared.answer_name(id), created: unix_now() };
     let models = shared.models();
     let (client, within) = (client_name(&request), run_token(request.headers())?);
     let read = {
-        let (shared, models) = (Arc::clone(&shared), Arc::clone(&models));
+        let shared = Arc::clone(shared);
         move |body: &[u8]| {
             let mut parsed = parse(body, &meta)?;
             parsed.request.within = within;
             prepare(&shared, &models, client, parsed)
         }
     };
-    let prepared = shared.bodies.read(request, read).await?;
-    let PreparedRequest { requests, streamed, ignored, encoder, agent } = prepared;
+    shared.bodies.read(request, read).await
+}
 
+/// Answers a request that arrived at `began`.
+pub(crate) async fn answer_prepared<W: ResponseEncoder>(
+    shared: Arc<Shared>,
+    began: Instant,
+    prepared: PreparedRequest<W>,
+) -> Result<Response, ApiError> {
+    let PreparedRequest { requests, streamed, ignored, encoder, agent } = prepared;
+    let models = shared.models();
     let (agent, agent_header) = models.find(&agent)?;
     let span = Span::current();
     span.record("agent", agent.name.0.as_str());
@@ -104,16 +123,22 @@ async fn answer<W: ResponseEncoder>(
     } else {
         complete(encoder, generations, metrics).await?
     };
+    set_headers(&mut response, agent_header, ignored);
     let headers = response.headers_mut();
-    headers.insert(AGENT, agent_header);
-    if let Some(line) = ignored {
-        headers.insert(IGNORED, HeaderValue::try_from(line).expect("printable ASCII"));
-    }
     if let Some((slot, queued)) = admission {
         headers.insert(SLOT, HeaderValue::from(slot));
         headers.insert(QUEUE_MS, HeaderValue::from(milliseconds(queued)));
     }
     Ok(response)
+}
+
+/// Sets the headers that do not depend on the engine.
+pub(crate) fn set_headers(response: &mut Response, agent: HeaderValue, ignored: Option<String>) {
+    let headers = response.headers_mut();
+    headers.insert(AGENT, agent);
+    if let Some(line) = ignored {
+        headers.insert(IGNORED, HeaderValue::try_from(line).expect("printable ASCII"));
+    }
 }
 
 /// Identity of the client: the name of its key, else its address as in the limits of connections.
@@ -125,14 +150,14 @@ pub(crate) fn client_name(request: &HttpRequest) -> ClientName {
 }
 
 /// A parsed and checked request, ready to be submitted.
-struct PreparedRequest<W> {
-    agent: AgentName,
+pub(crate) struct PreparedRequest<W> {
+    pub(crate) agent: AgentName,
     /// One request for each answer, or the error of the checks.
-    requests: Result<Vec<Request>, ApiError>,
-    streamed: bool,
+    pub(crate) requests: Result<Vec<Request>, ApiError>,
+    pub(crate) streamed: bool,
     /// Fields of the body without effect, for the header.
-    ignored: Option<String>,
-    encoder: W,
+    pub(crate) ignored: Option<String>,
+    pub(crate) encoder: W,
 }
 
 /// Checks a parsed request on the thread that parsed it, before it is queued.
@@ -180,7 +205,7 @@ pub(crate) fn milliseconds(wait: Duration) -> u64 {
 }
 
 /// Result of a generation, from its last event.
-fn result_of(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
+pub(crate) fn result_of(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
     match event {
         Some(Event::Finished { reason, usage }) => {
             Ok((Finish::of(reason).ok_or(ApiError::Cancelled)?, usage))
@@ -195,7 +220,7 @@ fn result_of(event: Option<Event>) -> Result<(Finish, Usage), ApiError> {
 }
 
 /// Whether `event` is the last of its generation.
-fn is_last(event: Option<&Event>) -> bool {
+pub(crate) fn is_last(event: Option<&Event>) -> bool {
     matches!(
         event,
         Some(Event::Finished { .. } | Event::FormBroken { .. } | Event::Failed { .. }) | None

@@ -22,6 +22,7 @@ use harmonic_events::TooManyListeners;
 use harmonic_types::{AgentName, Rejection, RunToken};
 
 use crate::config::MAX_PULLS;
+use crate::responses::ResponsesError;
 use crate::runs::RunsError;
 
 /// Retry delay while a deployment stops or an engine is down. Our own choice: about the time to
@@ -120,6 +121,8 @@ pub(crate) enum ApiError {
     RunsDisabled,
     #[error(transparent)]
     Runs(#[from] RunsError),
+    #[error(transparent)]
+    Responses(#[from] ResponsesError),
     #[error(transparent)]
     TooManyListeners(#[from] TooManyListeners),
     #[error("invalid `last-event-id` `{value}`: expected the id of an event of this server")]
@@ -233,6 +236,7 @@ impl ApiError {
             Self::PullRefused { .. } => (S::FORBIDDEN, F::Forbidden, "pull_not_allowed", None),
             Self::RunsDisabled => (S::FORBIDDEN, F::Forbidden, "runs_off", None),
             Self::Runs(error) => error.response(),
+            Self::Responses(error) => error.response(),
             Self::TooManyPulls => {
                 (S::TOO_MANY_REQUESTS, F::Limited, "pull_under_way", Some(PULL_RETRY))
             }
@@ -287,6 +291,7 @@ impl ApiError {
             | Self::NoEmbeddings { .. }
             | Self::NoGeneration { .. } => Some("model"),
             Self::Dimensions { .. } => Some("dimensions"),
+            Self::Responses(error) => error.param(),
             Self::Rejected(Rejection::PromptTooLong { .. } | Rejection::PromptBeyond { .. }) => {
                 Some("messages")
             }

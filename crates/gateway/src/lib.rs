@@ -12,6 +12,7 @@
 //! (`launcher`).
 #![forbid(unsafe_code)]
 
+mod a2a;
 mod accept_header;
 mod access;
 mod agent_info;
@@ -36,6 +37,7 @@ mod pull_limit;
 mod puller;
 mod ready;
 mod respond;
+mod responses;
 mod root;
 mod router;
 mod routes;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
+use harmonic_api::runs::RunApproach;
 use harmonic_engine::Engine;
 use harmonic_events::EventStream;
 use harmonic_types::{AgentName, Rejection, Tokens};
@@ -32,6 +33,8 @@ pub struct RegisteredAgent {
     pub info: AgentInfo,
     /// Engine that serves it.
     pub engine: Arc<dyn Engine>,
+    /// How its runs find their tasks, where it is the team; `None` where it is an agent.
+    pub team: Option<RunApproach>,
 }
 
 impl fmt::Debug for RegisteredAgent {

@@ -106,7 +106,11 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
             content
         }
     };
-    let tag = if operation.path.starts_with("/runs") { "Runs" } else { tag(dialect) };
+    let tag = match operation.path {
+        path if path.starts_with("/runs") => "Runs",
+        "/a2a" | "/.well-known/agent-card.json" => "A2A",
+        _ => tag(dialect),
+    };
     let mut description = json!({
         "summary": operation.summary,
         "tags": [tag],
@@ -133,7 +137,7 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
     let parameters = [
         ("model", json!({"type": "string", "enum": agents})),
         ("digest", json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})),
-        ("id", json!({"type": "string", "pattern": "^run_[0-9A-Za-z]{26}$"})),
+        ("id", json!({"type": "string", "pattern": id_pattern(operation.path)})),
         ("n", json!({"type": "integer", "minimum": 0})),
         ("call", json!({"type": "string", "maxLength": 64})),
         ("task", json!({"type": "integer", "minimum": 0})),
@@ -145,11 +149,24 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
     let process = json!({"name": "process", "in": "query",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}});
     let listens = operation.path.ends_with("/tool-calls").then_some(process);
-    let parameters: Vec<Value> = in_path.chain(listens).collect();
+    let in_query = RESPONSE_QUERY
+        .iter()
+        .filter(|_| (operation.method, operation.path) == ("get", "/v1/responses/{id}"));
+    let in_query =
+        in_query.map(|(name, kind)| json!({"name": name, "in": "query", "schema": {"type": kind}}));
+    let parameters: Vec<Value> = in_path.chain(listens).chain(in_query).collect();
     if !parameters.is_empty() {
         description["parameters"] = json!(parameters);
     }
     description
+}
+
+/// Parameters in the query of a response that is read, with their types.
+const RESPONSE_QUERY: [(&str, &str); 2] = [("stream", "boolean"), ("starting_after", "integer")];
+
+/// Form of the ids in `path`.
+fn id_pattern(path: &str) -> &'static str {
+    if path.starts_with("/runs") { "^run_[0-9A-Za-z]{26}$" } else { "^resp_[0-9a-zA-Z-]+$" }
 }
 
 fn tag(dialect: Dialect) -> &'static str {

@@ -12,11 +12,12 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use harmonic_api::ErrorClass;
 use harmonic_api::runs::{
-    RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate, ToolCallEvent,
-    ToolCallOutcome,
+    RunApproach, RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate,
+    ToolCallEvent, ToolCallOutcome,
 };
+use harmonic_engine::Generation;
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
-use harmonic_types::{RunId, RunRecord};
+use harmonic_types::{Request, RunId, RunRecord};
 
 /// Owner of runs: the name of an API key, or `None` where the server needs no key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -161,6 +162,15 @@ pub trait Runs: Send + Sync {
         owner: RunOwner,
         request: RunRequest,
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>>;
+
+    /// Starts the run that answers `request`, a conversation with the team whose tasks are found as
+    /// `approach` says. It goes on whether or not its generation is followed.
+    fn answer(
+        &self,
+        owner: RunOwner,
+        approach: RunApproach,
+        request: Request,
+    ) -> BoxFuture<'static, Result<(RunId, Generation), RunsError>>;
 
     /// The owner's runs, newest first, at most `limit`.
     fn list(

@@ -15,6 +15,7 @@ use crate::error::GatewayError;
 use crate::metrics::Metrics;
 use crate::model_registry::ModelRegistry;
 use crate::pull_limit::ActivePulls;
+use crate::responses::BackgroundResponses;
 
 /// State shared by all requests.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) pulls: Arc<ActivePulls>,
     pub(crate) bodies: BodyReader,
+    pub(crate) responses: Arc<BackgroundResponses>,
     /// Start of the server, in seconds since 1970.
     pub(crate) started: u64,
     next: AtomicU64,
@@ -46,6 +48,7 @@ impl Shared {
             metrics: Arc::new(Metrics::new()),
             pulls: Arc::default(),
             bodies,
+            responses: Arc::default(),
             started: unix_now(),
             next: AtomicU64::new(1),
         }))

@@ -13,7 +13,7 @@ use harmonic_events::{
     TeamEvent,
 };
 use harmonic_layout::{Column, Table, Width, wrap_lines};
-use harmonic_types::{AgentName, RequestClass};
+use harmonic_types::{AgentName, RequestClass, TaskState};
 
 const NONE: &str = "–";
 
@@ -173,6 +173,24 @@ pub fn line(record: &EventRecord) -> Option<String> {
             )
         }
         TeamEvent::Power(sample) => power(sample),
+        TeamEvent::RunStarted { run } => format!("{run} started"),
+        TeamEvent::RunState { run, state } => format!("{run} {}", words(state.name())),
+        TeamEvent::RunEnded { run, state } => format!("{run} ended: {}", words(state.name())),
+        TeamEvent::TaskOffered { run, task, agent } => {
+            let of = agent.as_ref().map_or_else(String::new, |agent| format!(" for {agent}"));
+            format!("{run} task {task} offered{of}")
+        }
+        TeamEvent::TaskStarted { run, task, slot } => {
+            let slot = slot.map_or_else(String::new, |slot| format!(" in slot {slot}"));
+            format!("{run} task {task} started{slot}")
+        }
+        TeamEvent::TaskEnded { run, task, state } => {
+            format!("{run} task {task} ended: {}", task_state(*state))
+        }
+        TeamEvent::ApprovalOpened { run, approval } => format!("{run} approval {approval} open"),
+        TeamEvent::ApprovalAnswered { run, approval, outcome } => {
+            format!("{run} approval {approval} {}", words(outcome.name()))
+        }
         TeamEvent::Unknown => return None,
     };
     Some(format!("{} {what}", time_of_day(record.at_us)))
@@ -193,6 +211,21 @@ fn ended(outcome: Outcome) -> &'static str {
     }
 }
 
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+fn task_state(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Blocked => "blocked",
+        TaskState::Running => "running",
+        TaskState::WaitingForApproval => "waiting for approval",
+        TaskState::Done => "done",
+        TaskState::Failed => "failed",
+        TaskState::Skipped => "skipped",
+    }
+}
+
 fn time_of_day(at_us: u64) -> String {
     let (seconds, millis) = (at_us / 1_000_000, at_us / 1000 % 1000);
     let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
@@ -201,8 +234,10 @@ fn time_of_day(at_us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use harmonic_events::{AgentSlots, EventStream, Snapshot};
-    use harmonic_types::{EnergyMethod, PowerScope, RequestId, Usage, Watts};
+    use harmonic_events::{
+        AgentSlots, ApprovalOutcome, Audience, EventStream, RunStatus, Snapshot,
+    };
+    use harmonic_types::{EnergyMethod, PowerScope, RequestId, RunId, Usage, Watts};
 
     use super::*;
 
@@ -275,14 +310,32 @@ mod tests {
                 watts: Watts(31.4),
                 window_ms: 1000,
             }),
+            TeamEvent::RunStarted { run: run() },
+            TeamEvent::TaskOffered { run: run(), task: 1, agent: Some("coder".into()) },
+            TeamEvent::TaskOffered { run: run(), task: 2, agent: None },
+            TeamEvent::TaskStarted { run: run(), task: 1, slot: Some(3) },
+            TeamEvent::TaskStarted { run: run(), task: 2, slot: None },
+            TeamEvent::ApprovalOpened { run: run(), approval: 4 },
+            TeamEvent::RunState { run: run(), state: RunStatus::WaitingForApproval },
+            TeamEvent::ApprovalAnswered {
+                run: run(),
+                approval: 4,
+                outcome: ApprovalOutcome::TimedOut,
+            },
+            TeamEvent::TaskEnded { run: run(), task: 1, state: TaskState::Skipped },
+            TeamEvent::RunEnded { run: run(), state: RunStatus::Partial },
         ]
+    }
+
+    fn run() -> RunId {
+        RunId("run_01JABCDEFGHJKMNPQRSTVWXYZ0".to_owned())
     }
 
     fn records() -> Vec<EventRecord> {
         let (mut id, mut at_us) = (7, 1_764_500_000_000_000);
         let number = |event| {
             (id, at_us) = (id + 1, at_us + 250_000);
-            EventRecord { id, at_us, event }
+            EventRecord { id, at_us, audience: Audience::Everyone, event }
         };
         events().into_iter().map(number).collect()
     }

@@ -6,13 +6,14 @@
 //!
 //! Field names and meanings: <https://platform.openai.com/docs/api-reference/responses>.
 //!
-//! Does not do: anything that requires stored responses, because this server stores none. `store`
-//! is ignored, because SDKs send it by default; references to stored responses are refused.
+//! Does not do: conversations on the server. `store` is ignored without `background`, because SDKs
+//! send it by default; references to stored responses are refused.
 
 mod answer;
 mod decode;
 mod encode;
 mod item;
+mod of_run;
 mod parse;
 mod request;
 mod response;
@@ -21,6 +22,7 @@ pub use answer::ResponsesEncoder;
 pub use decode::decode;
 pub use encode::encode;
 pub use item::{Item, ItemPart, Status};
+pub use of_run::{response_id, run_of};
 pub use parse::parse;
 pub use request::{
     ChoiceBody, FormatBody, ItemBody, ReasoningBody, ResponsesBody, TextConfig, ToolBody,

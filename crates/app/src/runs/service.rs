@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use harmonic_api::runs::{RequestedTools, RunSummary};
+use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
@@ -41,6 +42,7 @@ use super::energy::RunEnergy;
 use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
 use super::new_run::{NewRun, ServerPart, Specified, refused, specify};
+use super::run_publisher::RunPublisher;
 use super::team::RunTeam;
 use super::tools::ToolSource;
 use super::updates::Updates;
@@ -80,6 +82,8 @@ struct Shared {
     tools: Arc<dyn ToolSource>,
     energy: OnceLock<Arc<RunEnergy>>,
     verdicts: OnceLock<PathBuf>,
+    /// Where ids and states of runs are published.
+    events: OnceLock<EventStream>,
     limits: ServiceLimits,
     places: Arc<Semaphore>,
     ids: Mutex<RunIds>,
@@ -148,6 +152,7 @@ impl RunService {
             tools,
             energy: OnceLock::new(),
             verdicts: OnceLock::new(),
+            events: OnceLock::new(),
             limits,
             places: Arc::new(Semaphore::new(limits.open)),
             ids: Mutex::default(),
@@ -166,6 +171,12 @@ impl RunService {
     pub fn set_energy(&self, energy: Arc<RunEnergy>) {
         // Once: the meter of a machine does not change.
         let _ = self.shared.energy.set(energy);
+    }
+
+    /// Publishes ids and states of the runs that start from now on to `events`.
+    pub fn set_events(&self, events: EventStream) {
+        // Once: a server has one stream.
+        let _ = self.shared.events.set(events);
     }
 
     /// Starts a run, as [`harmonic_gateway::Runs::create`] does, with what the server adds.
@@ -260,7 +271,10 @@ impl RunService {
         let Ready { run, past, journal, last_ms, tools, token, parent, place, first } = ready;
         let id = run.spec().id.clone();
         let clock = RunClock::new(run.spec().started_ms, last_ms);
-        let updates = Arc::new(Updates::new(clock));
+        let owner_key = (!owner.is_empty()).then(|| owner.into());
+        let publisher = self.shared.events.get().cloned();
+        let publisher = publisher.map(|events| RunPublisher::new(events, id.clone(), owner_key));
+        let updates = Arc::new(Updates::new(clock, publisher));
         past.tell(&updates);
         let (commands, received) = mpsc::channel(COMMANDS);
         let open = Arc::new(OpenRun {
@@ -280,6 +294,7 @@ impl RunService {
             // Of two clients that choose the same one, the first has it.
             runs.tokens.entry(token.clone()).or_insert_with(|| id.clone());
         }
+        updates.begin();
         let driver = Driver::new(
             DriverParts {
                 run,

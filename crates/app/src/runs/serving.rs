@@ -77,11 +77,18 @@ impl ServedRuns {
         Ok(Some(Self { service, models, engines: Engines(engines) }))
     }
 
-    /// Lets the runs of an earlier process go on, and measures the idle power while nothing runs.
-    pub(crate) fn begin(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (service, Engines(engines)) = (self.service.clone(), self.engines.clone());
+    /// Lets the runs of an earlier process go on.
+    pub(crate) fn recover(&self) -> impl Future<Output = ()> + Send + 'static {
+        let service = self.service.clone();
         async move {
             service.recover().await;
+        }
+    }
+
+    /// Measures the idle power while nothing runs.
+    pub(crate) fn measure_idle_power(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (service, Engines(engines)) = (self.service.clone(), self.engines.clone());
+        async move {
             let opened = tokio::task::spawn_blocking(|| {
                 energy_meter_for(&Sysroot::default(), ENGINE_DEVICE)
             });
@@ -132,6 +139,7 @@ fn registered(engine: TeamEngine, role: String) -> RegisteredAgent {
             thinking_support: ThinkingSupport::Switchable,
             ..AgentInfo::default()
         },
+        team: Some(engine.approach().clone()),
         engine: Arc::new(engine),
     }
 }

@@ -1,8 +1,8 @@
 //! The team as a model: a request is a run, its progress reasoning, its answer the text.
 //!
-//! Invariants: dropping the generation ends the run; a run's own agents are those of the
-//! deployment, never this engine; `max_tokens` bounds the answer, whatever the run has spent; a field
-//! of the request without effect is named in the reasoning or refused.
+//! Invariants: dropping the generation ends the run, unless it is one in the background; a run's own
+//! agents are those of the deployment, never this engine; `max_tokens` bounds the answer, whatever the
+//! run has spent; a field of the request without effect is named in the reasoning or refused.
 //!
 //! Does not do: tools of the client, structured output, log-probabilities (refused by capability).
 
@@ -22,13 +22,14 @@ use harmonic_engine::{
 };
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_orchestrator::{AskPolicy, RunClass};
-use harmonic_types::{AgentName, Rejection, Request, RequestClass, RunBudget, Tokens};
+use harmonic_types::{AgentName, Rejection, Request, RequestClass, RunBudget, RunId, Tokens};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::new_run::NewRun;
 use super::service::RunService;
 use super::team::RunTeam;
+use conversation::Conversation;
 use progress::Progress;
 
 /// Beginning of the name of a client that has a key, as the gateway names it.
@@ -81,21 +82,61 @@ impl TeamEngine {
         &self.name
     }
 
+    /// How it finds its tasks.
+    pub fn approach(&self) -> &RunApproach {
+        &self.approach
+    }
+
     /// Context of the smallest agent: each of them reads the goal and the brief.
     pub fn context(&self) -> Tokens {
         let contexts = self.team.members().iter().map(|member| member.context);
         Tokens(contexts.min().unwrap_or(0))
     }
 
-    /// Starts the run, and streams what it does.
+    /// Starts the run that lives as long as somebody waits for it, and streams what it does.
     async fn ask(self, request: Request) -> Result<Generation, Rejection> {
         let conversation = conversation::read(&request, self.context())?;
+        // Before the first wait: who drops the future ends the run, however far it is.
+        let gone = CancellationToken::new();
+        let cancel = {
+            let gone = gone.clone();
+            Cancel::new(move || gone.cancel())
+        };
+        let owner = owner_of(&request);
+        let begun = self.begin(owner, request, conversation, Some(gone), cancel).await;
+        begun.map(|(_, generation)| generation).map_err(|error| rejection(&self.name, &error))
+    }
+
+    /// Starts the run that goes on without whoever asked, and streams what it does.
+    pub(super) async fn ask_in_background(
+        self,
+        owner: RunOwner,
+        request: Request,
+    ) -> Result<(RunId, Generation), RunsError> {
+        let conversation = conversation::read(&request, self.context());
+        let conversation = conversation.map_err(|refused| RunsError::Invalid {
+            field: "input".to_owned(),
+            reason: format!("cannot be done: {refused}"),
+        })?;
+        self.begin(owner, request, conversation, None, Cancel::new(|| {})).await
+    }
+
+    /// Starts the run of `conversation`; it ends with `gone`, where there is one.
+    async fn begin(
+        &self,
+        owner: RunOwner,
+        request: Request,
+        conversation: Conversation,
+        gone: Option<CancellationToken>,
+        cancel: Cancel,
+    ) -> Result<(RunId, Generation), RunsError> {
+        let Conversation { goal, brief, notes } = conversation;
         let new = NewRun {
-            is_attached: true,
+            is_attached: gone.is_some(),
             answer_tokens: request.max_tokens.map(|tokens| tokens.0),
             ..NewRun::from(RunRequest {
-                goal: conversation.goal,
-                brief: conversation.brief,
+                goal,
+                brief,
                 approach: self.approach.clone(),
                 budget: RunBudget::default(),
                 // Nobody could be asked.
@@ -111,27 +152,19 @@ impl TeamEngine {
                 token: None,
             })
         };
-        // Before the first wait: who drops the future ends the run, however far it is.
-        let gone = CancellationToken::new();
-        let cancel = {
-            let gone = gone.clone();
-            Cancel::new(move || gone.cancel())
-        };
-        let owner = owner_of(&request);
-        let started = self.service.start(owner.clone(), new, gone).await;
-        let view = started.map_err(|error| rejection(&self.name, &error))?;
+        let view = self.service.start(owner.clone(), new, gone.unwrap_or_default()).await?;
         let id = view.record.id;
-        let events = self.service.event_stream(owner.clone(), id.clone(), Some(0)).await;
-        let events = events.map_err(|error| rejection(&self.name, &error))?;
+        let events = self.service.event_stream(owner.clone(), id.clone(), Some(0)).await?;
         let (sender, received) = mpsc::unbounded_channel();
         let mut progress = Progress::new(sender, &request);
-        for note in conversation.notes {
+        for note in notes {
             progress.note(&note);
         }
         let (service, team) = (self.service.clone(), Arc::clone(&self.team));
+        let run = id.clone();
         self.service.spawn(async move {
             progress.follow(events).await;
-            match service.view(&owner, &id).await {
+            match service.view(&owner, &run).await {
                 Ok(view) => progress.end(&view.record, &team).await,
                 Err(error) => progress.fail(error.to_string()),
             }
@@ -143,7 +176,7 @@ impl TeamEngine {
             // Of many prompts, which are counted at the end.
             prompt_tokens: 0,
         };
-        Ok(Generation::new(admitted, received, cancel))
+        Ok((id, Generation::new(admitted, received, cancel)))
     }
 }
 

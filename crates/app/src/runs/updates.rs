@@ -12,6 +12,7 @@ use harmonic_types::{RunState, TaskState};
 use tokio::sync::watch;
 
 use super::clock::RunClock;
+use super::run_publisher::RunPublisher;
 
 /// Updates that a listener may be behind.
 const KEPT: usize = 1024;
@@ -20,6 +21,8 @@ const KEPT: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Updates {
     clock: RunClock,
+    /// Where ids and states are published, too.
+    publisher: Option<RunPublisher>,
     kept: Mutex<Kept>,
     /// Id of the last update; closed with the run.
     last: Mutex<Option<watch::Sender<u64>>>,
@@ -67,13 +70,23 @@ impl Kept {
 }
 
 impl Updates {
-    pub(crate) fn new(clock: RunClock) -> Self {
+    pub(crate) fn new(clock: RunClock, publisher: Option<RunPublisher>) -> Self {
         let (last, seen) = watch::channel(0);
-        Self { clock, kept: Mutex::default(), last: Mutex::new(Some(last)), seen }
+        Self { clock, publisher, kept: Mutex::default(), last: Mutex::new(Some(last)), seen }
+    }
+
+    /// Tells that the run is driven from now on.
+    pub(crate) fn begin(&self) {
+        if let Some(publisher) = &self.publisher {
+            publisher.start();
+        }
     }
 
     /// Keeps `change`, and wakes all who listen.
     pub(crate) fn send(&self, change: RunChange) {
+        if let Some(publisher) = &self.publisher {
+            publisher.publish(&change);
+        }
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.last_id += 1;
         let id = kept.last_id;
@@ -98,6 +111,9 @@ impl Updates {
 
     /// Ends all streams once their listeners have read what is kept.
     pub(crate) fn close(&self) {
+        if let Some(publisher) = &self.publisher {
+            publisher.end();
+        }
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
@@ -184,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_listener_loses_the_oldest_updates_and_is_told() {
-        let updates = Arc::new(Updates::new(RunClock::new(0, 0)));
+        let updates = Arc::new(Updates::new(RunClock::new(0, 0), None));
         let mut listener = updates.listen(0);
         for _ in 0..KEPT + 3 {
             updates.send(change());
@@ -199,7 +215,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_goes_on_after_the_update_that_it_names() {
-        let updates = Arc::new(Updates::new(RunClock::new(0, 0)));
+        let updates = Arc::new(Updates::new(RunClock::new(0, 0), None));
         for _ in 0..3 {
             updates.send(change());
         }

@@ -64,6 +64,7 @@ async fn start(settings: &Settings) -> Served {
         context: Tokens(member.context),
         info: AgentInfo::default(),
         engine: Arc::clone(&member.engine),
+        team: None,
     });
     let models = ModelRegistry::new(registered.collect()).unwrap();
     let team = Arc::new(RunTeam::new("starter", members, 8).unwrap());

@@ -7,7 +7,7 @@ use harmonic_api::openai::completions::CompletionBody;
 use harmonic_api::openai::responses::ResponsesBody;
 use harmonic_api::runs::{AnswerToolCall, CreateRun, DecideApproval};
 use harmonic_api::{EmbedBody, EmbeddingsBody, OlderEmbedBody, ndjson, sse};
-use schemars::{Schema, SchemaGenerator};
+use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// Operation: one method of one path.
 pub(super) struct Operation {
@@ -65,7 +65,7 @@ const fn ask(
     Operation { method: "post", path, summary, body: Some(body), names_agent: true, answer }
 }
 
-/// Operation on runs.
+/// Operation on runs and on responses, which name no agent.
 const fn run(
     method: &'static str,
     path: &'static str,
@@ -73,6 +73,20 @@ const fn run(
     answer: Answer,
 ) -> Operation {
     Operation { method, path, summary, body: None, names_agent: false, answer }
+}
+
+/// A request of JSON-RPC. Its parameters are defined by the protocol.
+fn rpc_request(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "properties": {
+            "jsonrpc": {"const": "2.0"},
+            "id": {"type": ["string", "integer"]},
+            "method": {"type": "string"},
+            "params": {"type": "object"},
+        },
+        "required": ["jsonrpc", "id", "method"],
+    })
 }
 
 const SSE: Answer = Answer::Streamed(sse::MEDIA_TYPE);
@@ -94,6 +108,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         SSE,
     ),
     ask("/v1/responses", "Ask an agent", SchemaGenerator::subschema_for::<ResponsesBody>, SSE),
+    run("get", "/v1/responses/{id}", "A response in the background, up to now", SSE),
+    run("post", "/v1/responses/{id}/cancel", "Cancel a response in the background", Answer::Json),
+    run("delete", "/v1/responses/{id}", "Remove a response in the background", Answer::Json),
     ask(
         "/v1/embeddings",
         "Vectors of texts",
@@ -170,5 +187,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         body: Some(SchemaGenerator::subschema_for::<AnswerToolCall>),
         ..run("post", "/runs/{id}/tool-calls/{call}", "Say what a call has given", Answer::Nothing)
+    },
+    get("/.well-known/agent-card.json", "Card of the team for agents (A2A)", Answer::Json),
+    Operation {
+        body: Some(rpc_request),
+        ..run("post", "/a2a", "Give the team a task as an agent (A2A, JSON-RPC)", SSE)
     },
 ];

@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::get;
-use harmonic_api::openai::{self, ModelCard, ModelList, completions, responses};
+use harmonic_api::openai::{self, ModelCard, ModelList, completions};
 
 use crate::api_error::ApiError;
 use crate::model_registry::RegisteredAgent;
@@ -21,7 +21,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/v1/chat/completions", answer::route(openai::parse))
         .route("/v1/completions", answer::route(completions::parse))
-        .route("/v1/responses", answer::route(responses::parse))
         .route("/v1/embeddings", embeddings::route(harmonic_api::parse_embeddings))
         .route("/v1/models", get(models))
         .route("/v1/models/{model}", get(model))

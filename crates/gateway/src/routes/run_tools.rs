@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use harmonic_api::runs::AnswerToolCall;
 
-use super::runs::{Segments, owner, run_id, runs, segment};
+use super::owner;
+use super::runs::{Segments, run_id, runs, segment};
 use crate::access::Caller;
 use crate::api_error::ApiError;
 use crate::event_chunks::shortened;

@@ -17,13 +17,14 @@ use harmonic_orchestrator::ApprovalId;
 use harmonic_types::RunId;
 use serde::Deserialize;
 
+use super::owner;
 use crate::access::Caller;
 use crate::api_error::ApiError;
 use crate::event_chunks::{last_event_id, shortened};
 use crate::respond::json;
 use crate::run_events;
 use crate::run_header::run_token;
-use crate::runs::{RunOwner, Runs, RunsError};
+use crate::runs::{Runs, RunsError};
 use crate::shared::Shared;
 
 /// Runs in a list, at most.
@@ -192,10 +193,6 @@ async fn artifact(
 
 pub(super) fn runs(shared: &Shared) -> Result<Arc<dyn Runs>, ApiError> {
     shared.models().runs().cloned().ok_or(ApiError::RunsDisabled)
-}
-
-pub(super) fn owner(caller: Option<&Caller>) -> RunOwner {
-    RunOwner(caller.map(|caller| Arc::clone(&caller.name)))
 }
 
 /// The segments, or those of no run where they are not UTF-8.

@@ -35,6 +35,7 @@ fn agent(name: &str, system: &str, engine: &Arc<ScriptedEngine>) -> RegisteredAg
             ..AgentInfo::default()
         },
         engine: Arc::clone(engine) as Arc<dyn Engine>,
+        team: None,
     }
 }
 

@@ -62,6 +62,7 @@ async fn server(shortens: bool) -> TestServer {
         context: CONTEXT,
         info,
         engine,
+        team: None,
     };
     let weights = WeightsInfo { digest: None, shape, shortens, template: None, licence: None };
     let info = AgentInfo { weights: Some(weights), ..AgentInfo::default() };

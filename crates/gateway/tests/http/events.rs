@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use harmonic_api::{Client, ClientError, TeamEvents, TeamUpdate};
-use harmonic_events::{AgentSlots, EventStream, Outcome, TeamEvent};
+use harmonic_events::{AgentSlots, Audience, EventStream, Outcome, RunStatus, TeamEvent};
 use harmonic_gateway::{Access, ApiKey, Config, Fingerprint, Keys};
-use harmonic_types::{RequestClass, RequestId};
+use harmonic_types::{RequestClass, RequestId, RunId};
 use reqwest::Method;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -300,4 +300,40 @@ async fn an_idle_stream_has_pings_and_ends_with_the_server() {
         piece.expect("whole");
     }
     served.ended().await;
+}
+
+#[tokio::test]
+async fn a_key_sees_the_events_of_its_own_runs_and_the_teams() {
+    let key = |name: &str| ApiKey {
+        name: name.to_owned(),
+        fingerprint: Fingerprint::of(name),
+        per_minute: None,
+        may_approve_commands: false,
+    };
+    let keys: Arc<Keys> = Arc::new(Keys::new(["ada", "bob"].map(key)));
+    let access = Access { keys: Some(Arc::new(keys)), ..Access::default() };
+    let events = EventStream::default();
+    events.publish(starting());
+    let run = |n: usize| RunId(format!("run_01JABCDEFGHJKMNPQRSTVWXY{n:02}"));
+    let of = |key: &str| Audience::Key(Some(key.into()));
+    events.publish_to(of("ada"), TeamEvent::RunStarted { run: run(0) });
+    events.publish_to(of("bob"), TeamEvent::RunStarted { run: run(1) });
+    let models = models(&ScriptedEngine::new(Script::Queue)).with_events(events.clone());
+    let served = TestServer::with_access(access, models, Config::default()).await;
+    let client = client(&served).with_key("bob").expect("a client");
+    let mut listener = client.events(None).await.expect("a stream");
+    let TeamUpdate::Snapshot(snapshot) = next(&mut listener).await else { panic!("a snapshot") };
+    assert_eq!(snapshot.runs.iter().map(|open| open.run.clone()).collect::<Vec<_>>(), [run(1)]);
+    assert_eq!(snapshot.engines.len(), 1);
+    events.publish_to(of("ada"), TeamEvent::ApprovalOpened { run: run(0), approval: 1 });
+    events.publish(queued(1));
+    events.publish_to(of("ada"), TeamEvent::RunEnded { run: run(0), state: RunStatus::Done });
+    let ended = TeamEvent::RunEnded { run: run(1), state: RunStatus::Stopped };
+    events.publish_to(of("bob"), ended.clone());
+    let mut seen = Vec::new();
+    while seen.last() != Some(&ended) {
+        let TeamUpdate::Event(record) = next(&mut listener).await else { panic!("an event") };
+        seen.push(record.event);
+    }
+    assert_eq!(seen, [queued(1), ended]);
 }

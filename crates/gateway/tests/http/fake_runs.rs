@@ -7,12 +7,17 @@ use std::time::Duration;
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use harmonic_api::runs::{
-    RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunTool, RunToolList, RunUpdate,
-    ToolCallEvent, ToolCallOrder, ToolCallOutcome, ToolOfferer,
+    CreateRun, RunApproach, RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunTool,
+    RunToolList, RunUpdate, ToolCallEvent, ToolCallOrder, ToolCallOutcome, ToolOfferer,
 };
+use harmonic_engine::{Admitted, Cancel, Generation};
 use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
-use harmonic_types::{RunBudget, RunId, RunRecord, RunSpent, RunState, ToolEffects};
+use harmonic_types::{
+    Event, FinishReason, Prompt, Request, RunBudget, RunId, RunRecord, RunSpent, RunState,
+    ToolEffects, Usage,
+};
+use tokio::sync::mpsc;
 
 /// Runs by owner and id.
 #[derive(Default)]
@@ -20,6 +25,8 @@ pub struct FakeRuns {
     runs: Mutex<HashMap<(RunOwner, RunId), Kept>>,
     /// Requests of clients, as they arrived.
     pub asked: Mutex<Vec<RunRequest>>,
+    /// What follows runs that do not end by themselves.
+    pub generations: Mutex<Vec<mpsc::UnboundedSender<Event>>>,
 }
 
 struct Kept {
@@ -144,6 +151,46 @@ impl Runs for FakeRuns {
         kept.insert((owner, id), entry);
         self.asked.lock().expect("no panic").push(request);
         ready(Ok(created))
+    }
+
+    /// Ends with an answer at once, where the conversation says `done`, or never.
+    fn answer(
+        &self,
+        owner: RunOwner,
+        approach: RunApproach,
+        request: Request,
+    ) -> BoxFuture<'static, Result<(RunId, Generation), RunsError>> {
+        let Prompt::Chat { messages, .. } = &request.prompt else { panic!("a conversation") };
+        let goal = messages.last().expect("a message").text().into_owned();
+        let is_done = goal == "done";
+        let body = CreateRun { goal, ..CreateRun::default() };
+        let wanted = RunRequest { approach, ..body.checked().expect("valid") };
+        let created = self.create(owner.clone(), wanted);
+        let created = created.now_or_never().expect("at once");
+        let id = match created {
+            Ok(created) => created.id,
+            Err(error) => return ready(Err(error)),
+        };
+        let (sender, events) = mpsc::unbounded_channel();
+        let event = |event| sender.send(event).expect("the receiver is here");
+        event(Event::Reasoning { text: "Draft begins\n".to_owned() });
+        event(Event::Text { text: "the ".to_owned(), logprobs: Vec::new() });
+        if is_done {
+            event(Event::Text { text: "answer".to_owned(), logprobs: Vec::new() });
+            let usage = Usage { prompt_tokens: 5, completion_tokens: 3, cached_tokens: 2 };
+            event(Event::Finished { reason: FinishReason::Stop, usage });
+            let finished = self.with(owner, &id, |kept| {
+                (kept.record.state, kept.record.answer) =
+                    (RunState::Done, Some("the answer".to_owned()));
+                Ok(())
+            });
+            finished.expect("a run");
+        } else {
+            self.generations.lock().expect("no panic").push(sender);
+        }
+        let admitted =
+            Admitted { request: request.id, slot: 0, queued: Duration::ZERO, prompt_tokens: 0 };
+        ready(Ok((id, Generation::new(admitted, events, Cancel::new(|| {})))))
     }
 
     fn list(

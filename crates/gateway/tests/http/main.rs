@@ -1,5 +1,6 @@
 //! The server over real sockets, in front of a scripted engine.
 
+mod a2a;
 mod access;
 mod agent_info;
 mod anthropic;
@@ -22,6 +23,7 @@ mod port;
 mod pull;
 mod queue;
 mod refusals;
+mod responses;
 mod root;
 mod run_header;
 mod run_tools;

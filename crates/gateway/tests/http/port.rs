@@ -43,6 +43,7 @@ fn the_registry_requires_unique_printable_names() {
         context: Tokens(1),
         info: AgentInfo::default(),
         engine: Arc::clone(&engine) as Arc<dyn Engine>,
+        team: None,
     };
     let twice = ModelRegistry::new(vec![agent("coder"), agent("ops"), agent("coder")]);
     assert!(matches!(twice, Err(GatewayError::DuplicateAgent(name)) if name == "coder".into()));

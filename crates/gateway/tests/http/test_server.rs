@@ -29,6 +29,7 @@ pub fn models(engine: &Arc<ScriptedEngine>) -> ModelRegistry {
         context: Tokens(2048),
         info: AgentInfo::default(),
         engine: Arc::clone(engine) as Arc<dyn Engine>,
+        team: None,
     });
     ModelRegistry::new(agents.into()).expect("unique names")
 }

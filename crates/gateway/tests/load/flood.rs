@@ -49,6 +49,7 @@ fn models(engine: &Arc<dyn Engine>) -> ModelRegistry {
         context: agent.context,
         info: AgentInfo::default(),
         engine: Arc::clone(engine),
+        team: None,
     });
     ModelRegistry::new(agents.collect()).expect("two names")
 }

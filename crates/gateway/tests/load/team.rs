@@ -72,6 +72,7 @@ pub fn models(engine: Arc<dyn Engine>) -> ModelRegistry {
         context: Tokens(CONTEXT),
         info: AgentInfo::default(),
         engine,
+        team: None,
     };
     ModelRegistry::new(vec![agent]).expect("one printable name")
 }

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use futures::future::{self, BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use harmonic_api::runs::{
-    RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate,
+    RunApproach, RunChange, RunReplay, RunRequest, RunSnapshot, RunSummary, RunToolList, RunUpdate,
     ToolCallOutcome,
 };
+use harmonic_engine::Generation;
 use harmonic_gateway::{
     Access, Config, ModelRegistry, RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCalls,
     bind, serve,
@@ -16,8 +17,8 @@ use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
 };
 use harmonic_types::{
-    AgentName, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord, TaskSpan,
-    TaskState, ToolEffects,
+    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord,
+    TaskSpan, TaskState, ToolEffects,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -242,6 +243,16 @@ impl Runs for ScriptedRuns {
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         self.requests.lock().unwrap().push(request);
         self.known(&RunId(ID.to_owned()), |record| RunSummary::of(record, 0))
+    }
+
+    fn answer(
+        &self,
+        _: RunOwner,
+        _: RunApproach,
+        _: Request,
+    ) -> BoxFuture<'static, Result<(RunId, Generation), RunsError>> {
+        let message = "the command line asks for no responses".to_owned();
+        future::ready(Err(RunsError::NotAllowed { message })).boxed()
     }
 
     fn list(

@@ -20,6 +20,7 @@ mod team;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use harness::{Server, User};
 use program::Program;
 use team::Team;
 
@@ -83,6 +84,55 @@ fn llm_lists_agents_and_sends_prompts() {
     assert_eq!(answer, serde_json::json!({"day": "Monday"}));
     team.ends_well();
 }
+
+/// The progress of the team is what these programs show as thinking, and its answer what they print.
+/// On the simulated machine: the starter model rarely ends the answers of a vote by itself.
+#[test]
+#[ignore = "needs programs that `make test-real` installs"]
+fn chats_with_the_team_show_its_progress_as_thinking_and_then_its_answer() {
+    let user = User::new();
+    let server = Server::start(&mut user.harmonic(["up", "--stack", "starter", "--engine", "sim"]));
+    let chat = Program::new("bin/ollama").env("OLLAMA_HOST", &server.url).run(&[
+        "run",
+        "team:vote",
+        "Name a day.",
+    ]);
+    chat.succeeds(&["Thinking...", " begins", " is done", "...done thinking."]);
+    let answer = chat.out.split("...done thinking.").nth(1).unwrap();
+    assert!(!answer.trim().is_empty(), "{chat:?}");
+
+    let streamed = Program::new("python/bin/python")
+        .env("HARMONIC_URL", &server.url)
+        .file("chat.py", CHAT)
+        .run(&["chat.py"]);
+    streamed.succeeds(&["thinking before the answer"]);
+
+    let said = Program::new("python/bin/llm")
+        .env("OLLAMA_HOST", &server.url)
+        .env("LLM_LOAD_PLUGINS", "llm-ollama")
+        .run(&["-m", "ollama/team:vote", "Name a day."]);
+    said.succeeds(&[]);
+    assert!(!said.out.trim().is_empty(), "{said:?}");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+/// The chat of LangChain, streamed: parts of thinking come before those of the answer.
+const CHAT: &str = r#"
+import os
+from langchain_ollama import ChatOllama
+
+model = ChatOllama(model="team:vote", base_url=os.environ["HARMONIC_URL"], reasoning=True)
+kinds = []
+for chunk in model.stream("Name a day."):
+    if chunk.additional_kwargs.get("reasoning_content"):
+        kinds.append("thinking")
+    if chunk.content:
+        kinds.append("answer")
+assert len(kinds) > 3 and kinds[0] == "thinking" and kinds[-1] == "answer", kinds
+assert kinds == sorted(kinds, key=["thinking", "answer"].index), kinds
+print("thinking before the answer")
+"#;
 
 #[test]
 #[ignore = "needs programs that `make test-real` installs"]

@@ -291,6 +291,7 @@ fn a_death_as_seen_through_the_gateway() {
         context: agent.plan.context,
         info: AgentInfo::default(),
         engine: agent.engine,
+        team: None,
     });
     let models = ModelRegistry::new(agents.collect()).unwrap();
     let listener = clients.block_on(bind(([127, 0, 0, 1], 0).into())).unwrap();

@@ -14,6 +14,7 @@ use crate::response_encoder::{Finish, ResponseEncoder};
 use crate::wire_error::WireError;
 use crate::{json, sse};
 
+mod background;
 mod open_item;
 mod stream_event;
 
@@ -143,7 +144,11 @@ impl ResponseEncoder for ResponsesEncoder {
     const STREAM: &'static str = sse::MEDIA_TYPE;
 
     fn open(&mut self, _prompt_tokens: u32, out: &mut BytesMut) {
-        self.write_status(|response| StreamEvent::Created { response }, out);
+        self.response.status = Status::InProgress;
+        // One in the background was created before.
+        if self.events == 0 {
+            self.write_status(|response| StreamEvent::Created { response }, out);
+        }
         self.write_status(|response| StreamEvent::InProgress { response }, out);
     }
 

@@ -48,8 +48,10 @@ pub(super) fn decode_naming(
     ] {
         checks::refuse_if_set(param, value.as_ref(), detail)?;
     }
-    if body.background == Some(true) {
-        return Err(ValidationError::unsupported("background", ": wait for the answer"));
+    if body.background == Some(true) && body.store == Some(false) {
+        let reason =
+            "must not be false with `background`: such a response is kept, to be read later";
+        return Err(ValidationError::value("store", reason));
     }
     let truncation = body.truncation.as_deref();
     if let Some(other) = truncation.filter(|word| !["disabled", "auto"].contains(word)) {
@@ -66,6 +68,10 @@ pub(super) fn decode_naming(
     fields.format = "text.format";
     let alternatives = body.top_logprobs.or(included.then_some(0));
     request.top_logprobs = checks::alternatives("top_logprobs", alternatives)?;
+    if body.background == Some(true) && request.top_logprobs.is_some() {
+        let detail = " with `background`: they are too large to be kept";
+        return Err(ValidationError::unsupported(fields.logprobs, detail));
+    }
     let effort = body.reasoning.and_then(|reasoning| reasoning.effort);
     request.thinking = checks::thinking_of_effort(effort.as_deref());
     request.effort = checks::effort(effort.as_deref());

@@ -9,6 +9,8 @@ use crate::openai::TokenEntry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// Of a response in the background: it has not begun.
+    Queued,
     /// In progress.
     InProgress,
     /// Complete.
@@ -17,6 +19,8 @@ pub enum Status {
     Incomplete,
     /// Failure of the engine.
     Failed,
+    /// Of a response in the background: it was cancelled.
+    Cancelled,
 }
 
 /// Item.

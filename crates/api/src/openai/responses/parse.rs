@@ -50,7 +50,8 @@ fn initial_response(body: &ResponsesBody, meta: &ResponseMeta) -> Response {
         parallel_tool_calls: body.parallel_tool_calls.unwrap_or(true),
         previous_response_id: None,
         reasoning: body.reasoning.clone().unwrap_or_default(),
-        store: false,
+        store: body.background == Some(true),
+        background: body.background == Some(true),
         temperature: body.temperature,
         text: body.text.clone().filter(|text| text.format.is_some()).unwrap_or_else(any_text),
         tool_choice: body.tool_choice.clone().unwrap_or(StringOrObject::String("auto".to_owned())),
@@ -64,6 +65,6 @@ fn initial_response(body: &ResponsesBody, meta: &ResponseMeta) -> Response {
 }
 
 /// Default of `text`.
-fn any_text() -> TextConfig {
+pub(super) fn any_text() -> TextConfig {
     TextConfig { format: Some(FormatBody { kind: "text".to_owned(), ..FormatBody::default() }) }
 }

@@ -29,7 +29,6 @@ pub(super) const WITHOUT_EFFECT: &[&str] = &[
     "reasoning.generate_summary",
     "reasoning.summary",
     "safety_identifier",
-    "store",
     "stream_options",
     "user",
 ];
@@ -98,7 +97,7 @@ body! {
         /// Metadata of the client, repeated in the response.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub metadata: Option<Map<String, Value>>,
-        /// Refused unless empty: responses are not stored.
+        /// Refused unless empty: conversations are not stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "schema::empty")]
         pub previous_response_id: Option<Value>,
@@ -110,10 +109,13 @@ body! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(schema_with = "schema::empty")]
         pub prompt: Option<Value>,
-        /// Refused if true.
+        /// Whether the response goes on without the client, to be read later; absent means no.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(extend("enum" = [false, null]))]
         pub background: Option<bool>,
+        /// Must not be false with `background`; otherwise without effect, since only responses in
+        /// the background are kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub store: Option<bool>,
         /// `disabled`, `auto` or absent. Prompts are never truncated; one that does not fit is
         /// refused with `auto` too.
         #[serde(default, skip_serializing_if = "Option::is_none")]

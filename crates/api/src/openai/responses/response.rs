@@ -32,12 +32,14 @@ pub struct Response {
     pub output: Vec<Item>,
     /// As in the request; true by default.
     pub parallel_tool_calls: bool,
-    /// Always null: responses are not stored.
+    /// Always null: conversations are not stored.
     pub previous_response_id: Option<String>,
     /// As in the request.
     pub reasoning: ReasoningBody,
-    /// Always false: responses are not stored.
+    /// Whether it is kept: only one in the background is.
     pub store: bool,
+    /// Whether it goes on without the client.
+    pub background: bool,
     /// As in the request; null means the agent's default.
     pub temperature: Option<f32>,
     /// As in the request.

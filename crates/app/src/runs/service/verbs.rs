@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use harmonic_api::runs::{RunReplay, RunRequest, RunSummary, RunToolList, ToolCallOutcome};
+use harmonic_api::runs::{
+    RunApproach, RunReplay, RunRequest, RunSummary, RunToolList, ToolCallOutcome,
+};
+use harmonic_engine::Generation;
 use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
-use harmonic_types::{RunId, RunRecord};
+use harmonic_types::{Request, RunId, RunRecord};
 use tokio::sync::oneshot;
 
 use super::RunService;
 use super::errors::{blocking, of_journal};
 use crate::runs::driver::{Command, is_final};
 use crate::runs::new_run::NewRun;
+use crate::runs::team_engine::TeamEngine;
 
 impl Runs for RunService {
     fn create(
@@ -23,6 +27,18 @@ impl Runs for RunService {
     ) -> BoxFuture<'static, Result<RunSummary, RunsError>> {
         let service = self.clone();
         async move { service.create_run(owner, NewRun::from(request)).await }.boxed()
+    }
+
+    fn answer(
+        &self,
+        owner: RunOwner,
+        approach: RunApproach,
+        request: Request,
+    ) -> BoxFuture<'static, Result<(RunId, Generation), RunsError>> {
+        let team = Arc::clone(&self.shared.team);
+        TeamEngine::new(request.agent.clone(), approach, self.clone(), team)
+            .ask_in_background(owner, request)
+            .boxed()
     }
 
     fn list(

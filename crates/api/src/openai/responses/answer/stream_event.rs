@@ -20,6 +20,8 @@ pub(super) struct NumberedEvent<'a> {
 pub(super) enum StreamEvent<'a> {
     #[serde(rename = "response.created")]
     Created { response: &'a Response },
+    #[serde(rename = "response.queued")]
+    Queued { response: &'a Response },
     #[serde(rename = "response.in_progress")]
     InProgress { response: &'a Response },
     #[serde(rename = "response.output_item.added")]
@@ -60,12 +62,15 @@ pub(super) enum StreamEvent<'a> {
     Incomplete { response: &'a Response },
     #[serde(rename = "response.failed")]
     Failed { response: &'a Response },
+    #[serde(rename = "response.cancelled")]
+    Cancelled { response: &'a Response },
 }
 
 impl StreamEvent<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Created { .. } => "response.created",
+            Self::Queued { .. } => "response.queued",
             Self::InProgress { .. } => "response.in_progress",
             Self::ItemAdded { .. } => "response.output_item.added",
             Self::PartAdded { .. } => "response.content_part.added",
@@ -80,6 +85,7 @@ impl StreamEvent<'_> {
             Self::Completed { .. } => "response.completed",
             Self::Incomplete { .. } => "response.incomplete",
             Self::Failed { .. } => "response.failed",
+            Self::Cancelled { .. } => "response.cancelled",
         }
     }
 }

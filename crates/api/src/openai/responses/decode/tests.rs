@@ -97,7 +97,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
         json!({"previous_response_id": "resp_1"}),
         json!({"conversation": {"id": "conv_1"}}),
         json!({"prompt": {"id": "p"}}),
-        json!({"background": true}),
+        json!({"background": true, "store": false}),
+        json!({"background": true, "top_logprobs": 2}),
         json!({"truncation": "middle"}),
         json!({"tools": [{"name": "f"}]}),
         json!({"tool_choice": "required"}),
@@ -125,7 +126,8 @@ fn each_refusal_names_the_field_and_what_would_be_right() {
     unsupported `previous_response_id` is not supported yet by this version: send its items as `input`
     unsupported `conversation` is not supported yet by this version: send its items as `input`
     unsupported `prompt` is not supported yet by this version: write it in `instructions`
-    unsupported `background` is not supported yet by this version: wait for the answer
+    invalid_value `store` must not be false with `background`: such a response is kept, to be read later
+    unsupported `top_logprobs` is not supported yet by this version with `background`: they are too large to be kept
     invalid_value `truncation` is `middle`, but must be `disabled` or `auto`
     unsupported `tools[0]` is not supported yet by this version: its type is ``, and only `function` is
     invalid_value `tool_choice` requires a call, but `tools` is empty
