@@ -97,7 +97,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 32] = [
 const BINARY: &str = "harmonic";
 
 /// Maximum lines of the binary's sources, without tests.
-const LARGEST_BINARY: usize = 3000;
+const LARGEST_BINARY: usize = 3200;
 
 /// Library → the one crate that may use it outside of tests.
 const ONLY_IN: [(&str, &str); 18] = [

@@ -95,7 +95,7 @@ fn comparisons(suite: &SuiteReport, width: Width) -> String {
         Column::text("side"),
         Column::text("at equal"),
         Column::figure("right"),
-        Column::figure("solo (answers)"),
+        Column::figure("solo (n)"),
         Column::figure("difference, 95%"),
         Column::figure("p").leaves(1),
         Column::text("verdict").wraps(),
