@@ -13,6 +13,7 @@
 mod answer;
 mod document;
 mod error;
+mod first_note;
 mod follow;
 #[cfg(unix)]
 mod keys;
@@ -25,5 +26,6 @@ pub mod verbs;
 use no_keys as keys;
 
 pub use error::FollowError;
+pub use first_note::first_note;
 pub use follow::{Ending, follow};
 pub use stage::Form;

@@ -9,7 +9,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::{ChosenServer, serving};
 use harmonic_app::{Settings, TeamRequest, run_request};
-use harmonic_follow::{Ending, FollowError, Form, follow};
+use harmonic_follow::{Ending, FollowError, Form, first_note, follow};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, runs};
 use harmonic_types::{RunId, RunRecord, RunState};
@@ -72,6 +72,9 @@ async fn start(
         return Ok(Exit::Ok);
     }
     printer.message(&format!("run {id}"));
+    if let Some(note) = stop.or(first_note(&server.client, &id)).await?.map_err(failed)? {
+        printer.message(&format!("note: {note}"));
+    }
     let form = if args.json { Form::Record } else { Form::Text };
     match follow(&server.client, &id, printer, form, &command, stop).await.map_err(failed)? {
         Ending::Run(record) => ended(&record, args.json, &command, printer),
