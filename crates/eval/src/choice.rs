@@ -70,8 +70,8 @@ fn clearest<'a>(
 /// What the verdicts on one recipe show, and the clearest of them; `None` where they show nothing or
 /// contradict each other.
 fn decided<'a>(verdicts: &[&'a EvalVerdict], by: Equality) -> Option<(Ruling, &'a EvalVerdict)> {
-    let shows = |one: &&EvalVerdict| one.at(by).ruling != Ruling::NoDifferenceShown;
-    let mut shown = verdicts.iter().copied().filter(shows);
+    let is_clear = |one: &&EvalVerdict| one.at(by).ruling != Ruling::NoDifferenceShown;
+    let mut shown = verdicts.iter().copied().filter(is_clear);
     let clearest = clearest(shown.clone(), by)?;
     let ruling = clearest.at(by).ruling;
     shown.all(|one| one.at(by).ruling == ruling).then_some((ruling, clearest))

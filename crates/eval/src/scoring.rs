@@ -46,7 +46,7 @@ pub fn read(item: &Item, answer: &str) -> Reading {
             Reading { key, grade }
         }
         Expected::Values(right) => {
-            let found = label::values(answer, right.keys());
+            let found = label::values(answer, right);
             let grade = graded(found == *right);
             let shown = found.iter().map(|(label, value)| format!("{label}={value}"));
             let key = shown.collect::<Vec<_>>().join(" ");

@@ -14,6 +14,7 @@ mod answer;
 mod client_tools;
 mod document;
 mod error;
+mod first_note;
 mod follow;
 #[cfg(unix)]
 mod keys;
@@ -27,5 +28,6 @@ use no_keys as keys;
 
 pub use client_tools::{resume, tell_absence};
 pub use error::FollowError;
+pub use first_note::first_note;
 pub use follow::{Ending, follow};
 pub use stage::Form;

@@ -95,7 +95,7 @@ fn comparisons(suite: &SuiteReport, width: Width) -> String {
         Column::text("side"),
         Column::text("at equal"),
         Column::figure("right"),
-        Column::figure("solo (answers)"),
+        Column::figure("solo (n)"),
         Column::figure("difference, 95%"),
         Column::figure("p").leaves(1),
         Column::text("verdict").wraps(),
@@ -180,11 +180,23 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_fits_a_terminal() {
-        let whole = text(&report(None), Width::of_terminal(80));
-        insta::assert_snapshot!(whole);
-        let cut =
-            text(&report(Some("100 of 400 items were done (stopped)")), Width::of_terminal(60));
-        insta::assert_snapshot!(cut);
+    fn an_evaluation_fits_any_terminal_and_states_or_withholds_its_verdict() {
+        let why = "100 of 400 items were done (stopped)";
+        for columns in 60..=120 {
+            let width = Width::of_terminal(columns);
+            let (stated, withheld) = (text(&report(None), width), text(&report(Some(why)), width));
+            for line in stated.lines().chain(withheld.lines()) {
+                assert!(line.chars().count() <= columns, "{columns}: {line}");
+            }
+            assert!(withheld.contains("withheld") && !withheld.contains("better"), "{withheld}");
+        }
+        let stated = text(&report(None), Width::of_terminal(80));
+        for words in ["no difference shown", "team better", "solo better", "+21 (+10 to -30)"] {
+            assert!(stated.contains(words), "{words} is missing:\n{stated}");
+        }
+        assert!(stated.contains("on 7 of 100 items one answer of one agent cost more seconds"));
+        let withheld = text(&report(Some(why)), Width::of_terminal(80));
+        assert!(withheld.contains("breadth: 100 of 400 items"), "{withheld}");
+        assert!(withheld.contains(&format!("the verdict is withheld: {why}")), "{withheld}");
     }
 }

@@ -38,10 +38,8 @@ impl<'a> Answers<'a> {
         settings: &Settings,
         stop: &'a CancellationToken,
     ) -> Result<Self> {
-        let programs = match request.runs_programs() {
-            true => Some(Programs::open(settings).await?),
-            false => None,
-        };
+        let programs =
+            if request.runs_programs() { Some(Programs::open(settings).await?) } else { None };
         Ok(Self { client, request, programs, stop })
     }
 

@@ -83,12 +83,11 @@ impl Engine for AccurateEngine {
         let usage = Usage { prompt_tokens, completion_tokens: 20, ..Usage::default() };
         let (answer, gate) = (self.answer(&request), Arc::clone(&self.gate));
         async move {
-            let text = match answer {
-                Some(answer) => answer,
-                None => {
-                    gate.notified().await;
-                    "I do not know.".to_owned()
-                }
+            let text = if let Some(answer) = answer {
+                answer
+            } else {
+                gate.notified().await;
+                "I do not know.".to_owned()
             };
             let (sender, received) = mpsc::unbounded_channel();
             sender.send(Event::Text { text, logprobs: Vec::new() }).unwrap();

@@ -14,6 +14,7 @@ use harmonic_gateway::{Access, AgentInfo, Config, ModelRegistry, RegisteredAgent
 use harmonic_orchestrator::RunEvent;
 use harmonic_types::{Equality, Ruling, Tier, Tokens};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::accurate_engine::{Accuracy, AccurateEngine};
@@ -26,13 +27,7 @@ struct Served {
     client: Client,
     /// Of answers to what is no item.
     gate: Arc<Notify>,
-    stop: CancellationToken,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
+    _server: JoinSet<()>,
 }
 
 /// A team whose answers to the items of both own suites have the accuracies that a team wins one and
@@ -74,13 +69,12 @@ async fn start(settings: &Settings) -> Served {
     let models = models.with_runs(Arc::new(service));
     let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
     let client = Client::new(&format!("http://{}", listener.address())).unwrap();
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    tokio::spawn(async move {
-        let stopped = async move { stopped.cancelled().await };
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        let stopped = std::future::pending();
         serve(listener, models, Access::default(), Config::default(), stopped).await.unwrap();
     });
-    Served { client, gate: Arc::clone(&engine.gate), stop }
+    Served { client, gate: Arc::clone(&engine.gate), _server: server }
 }
 
 fn options(arms: &[&str]) -> EvalOptions {

@@ -4,15 +4,12 @@ use std::collections::BTreeMap;
 
 use super::number::{after_label, first};
 
-/// The values of `labels` in `answer`; of several lines with one label the last counts.
-pub(super) fn values<'a>(
-    answer: &str,
-    labels: impl Iterator<Item = &'a String> + Clone,
-) -> BTreeMap<String, String> {
+/// The values in `answer` of the labels of `right`; of several lines with one label the last counts.
+pub(super) fn values(answer: &str, right: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for line in answer.lines() {
         let line = line.trim().trim_start_matches(['-', '*', '•', '_', '`', '#', '>', ' ']);
-        let value = labels.clone().find_map(|label| {
+        let value = right.keys().find_map(|label| {
             let value = after_label(line, label).and_then(first)?;
             Some((label.clone(), value))
         });

@@ -23,13 +23,16 @@ pub(crate) const PACKAGE: Package = Package {
     download_bytes: 1_925_664,
 };
 
+/// A right call: its function with, for each argument, the values that are right.
+type RightCall = BTreeMap<String, BTreeMap<String, Vec<Value>>>;
+
 /// A line of the files: a question with its functions, or the right calls of one.
 #[derive(Deserialize)]
 struct Line {
     id: String,
     question: Option<Vec<Vec<Message>>>,
     function: Option<Value>,
-    ground_truth: Option<Vec<BTreeMap<String, BTreeMap<String, Vec<Value>>>>>,
+    ground_truth: Option<Vec<RightCall>>,
 }
 
 #[derive(Deserialize)]
@@ -79,7 +82,7 @@ fn goal(question: &[Vec<Message>], functions: &Value) -> Result<String, String> 
     ))
 }
 
-fn calls(truth: Vec<BTreeMap<String, BTreeMap<String, Vec<Value>>>>) -> Vec<ExpectedCall> {
+fn calls(truth: Vec<RightCall>) -> Vec<ExpectedCall> {
     let each = truth.into_iter().flatten();
     each.map(|(name, arguments)| ExpectedCall { name, arguments }).collect()
 }

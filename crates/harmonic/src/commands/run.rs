@@ -9,7 +9,7 @@ use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::{ChosenServer, serving};
 use harmonic_app::tool_offer::ToolOffer;
 use harmonic_app::{Settings, TeamRequest, run_request};
-use harmonic_follow::{Ending, FollowError, Form, follow};
+use harmonic_follow::{Ending, FollowError, Form, first_note, follow};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, runs};
 use harmonic_types::{RunId, RunRecord, RunState};
@@ -85,6 +85,9 @@ async fn start(
         return Ok(Exit::Ok);
     }
     printer.message(&format!("run {id}"));
+    if let Some(note) = stop.or(first_note(&server.client, &id)).await?.map_err(failed)? {
+        printer.message(&format!("note: {note}"));
+    }
     let form = if args.json { Form::Record } else { Form::Text };
     let offering = offer.map(|offer| offer.begin(server.client.clone(), id.clone()));
     let ending = follow(&server.client, &id, printer, form, &command, stop).await;
