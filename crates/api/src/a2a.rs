@@ -1,4 +1,4 @@
-//! A2A 1.0 (Agent2Agent) over JSON-RPC: the team as an agent of other agents.
+//! A2A 1.0 (`Agent2Agent`) over JSON-RPC: the team as an agent of other agents.
 //!
 //! Owns: the wire types, the checks of what a client sends, and runs as tasks of the protocol.
 //!

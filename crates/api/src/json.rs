@@ -16,7 +16,7 @@ pub fn write<T: Serialize + ?Sized>(out: &mut BytesMut, value: &T) {
         .expect("wire types are strings, numbers, lists and structs");
 }
 
-/// A buffer as a writer. serde_json writes each bracket, key and piece of a text apart, dozens of
+/// A buffer as a writer. `serde_json` writes each bracket, key and piece of a text apart, dozens of
 /// times a token, and [`bytes::BufMut::writer`] costs a call into another crate each time.
 struct Buffer<'a>(&'a mut BytesMut);
 

@@ -52,9 +52,9 @@ pub async fn run(
         Command::Runs(args) => runs::run(&args, settings, printer, stop).await,
         Command::Mcp(args) => mcp::run(&args, settings, printer, stop).await,
         Command::Eval(args) => eval::run(&args, settings, printer, stop).await,
-        Command::Bench(args) => bench::run(&args, settings, printer, stop).await,
+        Command::Bench(args) => Box::pin(bench::run(&args, settings, printer, stop)).await,
         Command::Report(args) => report::run(&args, printer),
         Command::Compare(args) => compare::run(&args, printer),
-        Command::Demo(args) => demo::run(&args, settings, printer, stop).await,
+        Command::Demo(args) => Box::pin(demo::run(&args, settings, printer, stop)).await,
     }
 }

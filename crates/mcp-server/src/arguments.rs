@@ -26,7 +26,7 @@ pub(crate) struct NoArguments {}
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AskAgent {
-    /// Name of the agent, as list_agents shows it.
+    /// Name of the agent, as `list_agents` shows it.
     #[schemars(length(min = 1, max = NAME))]
     pub(crate) agent: String,
     /// What the agent is asked. It sees nothing else.
@@ -53,7 +53,7 @@ pub(crate) struct RunTeam {
     pub(crate) recipe: Option<String>,
     /// Bounds over all tasks; at a bound the team answers with what it has.
     pub(crate) budget: Option<BudgetBody>,
-    /// false returns the id of the run at once, for run_status and run_result.
+    /// false returns the id of the run at once, for `run_status` and `run_result`.
     pub(crate) wait: Option<bool>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct RunTeam {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OneRun {
-    /// Id of the run, as run_team returned it.
+    /// Id of the run, as `run_team` returned it.
     #[schemars(length(min = 1, max = NAME))]
     pub(crate) run: String,
 }

@@ -36,7 +36,7 @@ pub(crate) async fn follow(
         let news = tokio::select! {
             news = next(client, id, &view, &mut stream) => news,
             _ = still.tick() => {
-                reporter.report(tasks.steps(), tasks.total(&view), going_on(&view)).await;
+                reporter.report(tasks.steps(), total(&view), going_on(&view)).await;
                 continue;
             }
         };
@@ -46,7 +46,7 @@ pub(crate) async fn follow(
                 view.apply(&news);
                 if let Some(message) = tasks.take(&news) {
                     still.reset();
-                    reporter.report(tasks.steps(), tasks.total(&view), message).await;
+                    reporter.report(tasks.steps(), total(&view), message).await;
                 }
             }
             Ok(None) => return Ok(client.run(id).await?),
@@ -91,11 +91,6 @@ impl Tasks {
         u32::try_from(self.begun.len() + self.ended.len()).unwrap_or(u32::MAX)
     }
 
-    fn total(&self, view: &RunView) -> Option<u32> {
-        let tasks = view.record()?.graph.as_ref()?.tasks.len();
-        u32::try_from(2 * tasks).ok()
-    }
-
     /// What of `news` is worth a report.
     fn take(&mut self, news: &RunNews) -> Option<String> {
         let RunNews::Update(update) = news else { return None };
@@ -124,4 +119,10 @@ fn going_on(view: &RunView) -> String {
         [] => "the run goes on".to_owned(),
         titles => format!("{}: {written} tokens so far", titles.join(", ")),
     }
+}
+
+/// Steps of a run in all, where its graph is there: the beginnings and ends of its tasks.
+fn total(view: &RunView) -> Option<u32> {
+    let tasks = view.record()?.graph.as_ref()?.tasks.len();
+    u32::try_from(2 * tasks).ok()
 }

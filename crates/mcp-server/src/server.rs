@@ -156,16 +156,14 @@ impl Team {
         ending: &Ending,
     ) -> Result<CallToolResult, Failure> {
         let CallToolRequestParams { name, arguments, .. } = request;
-        match name.as_ref() {
-            "run_team" => {
-                let arguments: RunTeam = read(arguments)?;
-                runs::run_team(&self.client()?, arguments, &self.open, reporter, ending).await
-            }
-            // What these do ends when it is dropped.
-            _ => tokio::select! {
-                () = ending.requested() => Err(Failure::new("the call was cancelled")),
-                result = self.dispatch_short(&name, arguments, reporter) => result,
-            },
+        if name == "run_team" {
+            let arguments: RunTeam = read(arguments)?;
+            return runs::run_team(&self.client()?, arguments, &self.open, reporter, ending).await;
+        }
+        // What the others do ends when it is dropped.
+        tokio::select! {
+            () = ending.requested() => Err(Failure::new("the call was cancelled")),
+            result = self.dispatch_short(&name, arguments, reporter) => result,
         }
     }
 

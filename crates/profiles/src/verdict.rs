@@ -63,7 +63,7 @@ mod tests {
 
     fn verdict(suite: &str) -> EvalVerdict {
         let difference = Interval { mean: 0.25, ci95_low: Some(0.125), ci95_high: Some(0.375) };
-        let equal = EqualVerdict { ruling: Ruling::TeamBetter, difference, p_value: 0.0078125 };
+        let equal = EqualVerdict { ruling: Ruling::TeamBetter, difference, p_value: 0.007_812_5 };
         EvalVerdict {
             schema: EvalVerdict::SCHEMA.to_owned(),
             key: EvalKey {

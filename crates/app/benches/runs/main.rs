@@ -100,7 +100,7 @@ async fn measure(team: &Team, graph: &TaskGraph, at_once: bool) -> anyhow::Resul
 /// Does `graph` as a run, to its end.
 async fn run(team: &Team, graph: &TaskGraph) -> anyhow::Result<()> {
     let owner = || RunOwner(None);
-    let run = team.service.create_run(owner(), team.wanted(graph)).await?;
+    let run = team.service.create_run(owner(), Team::wanted(graph)).await?;
     let mut events = team.service.events(owner(), run.id.clone(), None).await?;
     while events.next().await.is_some() {}
     let record = team.service.show(owner(), run.id).await?;

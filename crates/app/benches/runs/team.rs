@@ -65,7 +65,7 @@ impl Team {
     }
 
     /// A run of `graph`.
-    pub fn wanted(&self, graph: &TaskGraph) -> NewRun {
+    pub fn wanted(graph: &TaskGraph) -> NewRun {
         let request = RunRequest {
             goal: "Say something about numbers.".to_owned(),
             brief: None,

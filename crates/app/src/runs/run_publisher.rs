@@ -126,7 +126,7 @@ impl RunPublisher {
         outcome: ApprovalOutcome,
     ) -> Option<TeamEvent> {
         let run = self.run.clone();
-        told.approvals.remove(&approval).then(|| TeamEvent::ApprovalAnswered {
+        told.approvals.remove(&approval).then_some(TeamEvent::ApprovalAnswered {
             run,
             approval: approval.0,
             outcome,

@@ -114,7 +114,7 @@ fn holding(goal: &str, within: Option<RunToken>) -> NewRun {
 
 fn within_run(goal: &str, approach: RunApproach, within: Option<RunToken>) -> NewRun {
     let mut new = new_run(approach);
-    new.request.goal = goal.to_owned();
+    goal.clone_into(&mut new.request.goal);
     new.request.within = within;
     new
 }

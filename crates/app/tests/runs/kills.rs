@@ -161,8 +161,7 @@ fn kill_again_and_again(kills: u32) {
         }
         runtime.block_on(assert_replays(folder.path(), &recorded, &record));
     }
-    println!("{killed} kills: {whole} runs as undisturbed, {in_doubt} with a call in doubt");
-    assert!(whole > 0);
+    assert!(whole > 0, "{killed} kills: {whole} as undisturbed, {in_doubt} in doubt");
 }
 
 /// Whether a run has ended as the undisturbed one. Otherwise it lacks nothing but the result of

@@ -9,6 +9,7 @@ use harmonic_gateway::{RunDelivery, Runs};
 use harmonic_types::{
     Message, Request, RequestId, Role, SpanKind, Task, TaskGraph, TaskSpan, Tokens, Work,
 };
+use tokio::task::JoinSet;
 
 use crate::sim_factory::SimFactory;
 use crate::support::{Setup, Team, ended, new_run, nobody};
@@ -48,7 +49,7 @@ async fn a_call_that_is_preempted_says_so_and_goes_on() {
     let run = team.service.create_run(nobody(), new).await.unwrap();
     let mut updates = team.service.events(nobody(), run.id.clone(), Some(0)).await.unwrap();
     let (mut granted, mut preempted, mut resumed) = (0, 0, 0);
-    let mut others = Vec::new();
+    let mut others = JoinSet::new();
     while let Some(delivery) = updates.next().await {
         let RunDelivery::Update(update) = delivery else { continue };
         match &update.change {
@@ -62,17 +63,15 @@ async fn a_call_that_is_preempted_says_so_and_goes_on() {
                 if member.name != borrower {
                     let (_, engine) = team.deployment.engines().next().unwrap();
                     let asked = engine.submit(question(id, &member.name.0));
-                    others.push(tokio::spawn(async move {
+                    others.spawn(async move {
                         let mut generation = asked.await.unwrap();
                         while generation.next().await.is_some() {}
-                    }));
+                    });
                 }
             }
         }
     }
-    for other in others {
-        other.await.unwrap();
-    }
+    others.join_all().await;
     assert!(preempted > 0 && resumed > 0, "{granted} {preempted} {resumed}");
     let record = ended(&team.service, &nobody(), &run.id).await;
     let spans: Vec<TaskSpan> =

@@ -116,7 +116,7 @@ mod tests {
         // Of 12 items 5 are won and 2 lost.
         let sums = Sums::of(5.0 / 12.0, 2.0 / 12.0, 12);
         let mut random = fastrand::Rng::with_seed(3);
-        let mut counts = vec![0_u32; 25];
+        let mut counts = [0_u32; 25];
         let resamples = 200_000;
         for _ in 0..resamples {
             let sum: i32 = (0..12)

@@ -59,13 +59,12 @@ impl Cursor {
                 }
                 Part::Pending => {}
             }
-            match timeout(self.ping, self.news.changed()).await {
-                Ok(changed) => changed.ok()?,
-                Err(_) => {
-                    let mut out = BytesMut::new();
-                    sse::write_ping(&mut out);
-                    return Some(out.freeze());
-                }
+            if let Ok(changed) = timeout(self.ping, self.news.changed()).await {
+                changed.ok()?;
+            } else {
+                let mut out = BytesMut::new();
+                sse::write_ping(&mut out);
+                return Some(out.freeze());
             }
         }
     }

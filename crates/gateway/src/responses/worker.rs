@@ -44,7 +44,7 @@ pub(crate) async fn answer(
     };
     tokio::select! {
         biased;
-        () = response.cancelled() => response.end(|encoder, out| encoder.cancel(out)),
+        () = response.cancelled() => response.end(harmonic_api::openai::responses::ResponsesEncoder::cancel),
         answered = answered => if let Err(error) = answered {
             response.end(|encoder, out| encoder.fail(&error.wire_error(), out));
         }
@@ -62,24 +62,21 @@ pub(crate) async fn follow_run(
     let followed = tokio::select! {
         biased;
         // The run was stopped before.
-        () = response.cancelled() => return response.end(|encoder, out| encoder.cancel(out)),
+        () = response.cancelled() => return response.end(harmonic_api::openai::responses::ResponsesEncoder::cancel),
         followed = follow(&response, generation, &mut metrics) => followed,
     };
     let Err(error) = followed else { return };
     if response.is_cancelled() {
-        return response.end(|encoder, out| encoder.cancel(out));
+        return response.end(harmonic_api::openai::responses::ResponsesEncoder::cancel);
     }
     let Some(run) = response.run.clone() else { return };
     let state = runs.show(response.owner.clone(), run).await.map(|record| record.state.clone());
-    match state {
-        Ok(RunState::Failed { .. }) => {
-            response.end(|encoder, out| encoder.fail(&error.wire_error(), out));
-        }
+    if let Ok(RunState::Failed { .. }) = state {
+        response.end(|encoder, out| encoder.fail(&error.wire_error(), out));
+    } else {
         // It can go on: what it is then is read from its journal.
-        _ => {
-            kept.remove(&response);
-            response.end(|_, _| {});
-        }
+        kept.remove(&response);
+        response.end(|_, _| {});
     }
 }
 

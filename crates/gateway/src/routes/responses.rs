@@ -70,35 +70,30 @@ async fn begin(
     let requests = requests.map_err(|error| metrics.record_failure(error))?;
     let [request] = <[_; 1]>::try_from(requests).expect("a response is one answer");
     let kept = Arc::clone(&shared.responses);
-    let response = match (&agent.team, models.runs()) {
-        (Some(approach), Some(runs)) => {
-            let started = runs.answer(owner.clone(), approach.clone(), request).await;
-            let (run, generation) =
-                started.map_err(|error| metrics.record_failure(error.into()))?;
-            encoder.set_id(response_id(&run));
-            let response = Arc::new(BackgroundResponse::new(owner, Some(run), encoder));
-            // Where there is no room its stream is not kept, but its run is.
-            let _ = kept.insert(Arc::clone(&response));
-            let (followed, runs) = (Arc::clone(&response), Arc::clone(runs));
-            kept.spawn({
-                let kept = Arc::clone(&kept);
-                async move { follow_run(followed, generation, metrics, runs, &kept).await }
-            });
-            response
-        }
-        _ => {
-            let response = Arc::new(BackgroundResponse::new(owner, None, encoder));
-            kept.insert(Arc::clone(&response))
-                .map_err(|error| metrics.record_failure(error.into()))?;
-            let question = Question {
-                agent: agent.name.clone(),
-                engine: Arc::clone(&agent.engine),
-                request,
-                queue_timeout: shared.config.queue_timeout,
-            };
-            kept.spawn(crate::responses::answer(Arc::clone(&response), question, metrics));
-            response
-        }
+    let response = if let (Some(approach), Some(runs)) = (&agent.team, models.runs()) {
+        let started = runs.answer(owner.clone(), approach.clone(), request).await;
+        let (run, generation) = started.map_err(|error| metrics.record_failure(error.into()))?;
+        encoder.set_id(response_id(&run));
+        let response = Arc::new(BackgroundResponse::new(owner, Some(run), encoder));
+        // Where there is no room its stream is not kept, but its run is.
+        let _ = kept.insert(Arc::clone(&response));
+        let (followed, runs) = (Arc::clone(&response), Arc::clone(runs));
+        kept.spawn({
+            let kept = Arc::clone(&kept);
+            async move { follow_run(followed, generation, metrics, runs, &kept).await }
+        });
+        response
+    } else {
+        let response = Arc::new(BackgroundResponse::new(owner, None, encoder));
+        kept.insert(Arc::clone(&response)).map_err(|error| metrics.record_failure(error.into()))?;
+        let question = Question {
+            agent: agent.name.clone(),
+            engine: Arc::clone(&agent.engine),
+            request,
+            queue_timeout: shared.config.queue_timeout,
+        };
+        kept.spawn(crate::responses::answer(Arc::clone(&response), question, metrics));
+        response
     };
     let mut answer = if is_streamed {
         streamed(response, None, shared.config.ping)

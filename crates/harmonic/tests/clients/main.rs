@@ -117,7 +117,7 @@ fn chats_with_the_team_show_its_progress_as_thinking_and_then_its_answer() {
     assert_eq!(server.end().code, Some(0));
 }
 
-/// The chat of LangChain, streamed: parts of thinking come before those of the answer.
+/// The chat of `LangChain`, streamed: parts of thinking come before those of the answer.
 const CHAT: &str = r#"
 import os
 from langchain_ollama import ChatOllama

@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 
 use super::*;
 
-const TIME: Duration = Duration::from_secs(60);
+const TIME: Duration = Duration::from_mins(1);
 
 fn tools() -> Arc<ClientTools> {
     let spec = ToolSpec {

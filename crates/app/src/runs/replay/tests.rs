@@ -144,7 +144,9 @@ impl World {
 
     fn feed(&mut self, input: Input) {
         if matches!(input, Input::Resumed) {
-            (self.agents.clear(), self.tools.clear(), self.timers.clear());
+            self.agents.clear();
+            self.tools.clear();
+            self.timers.clear();
         }
         self.journal.push((self.now, input.clone()));
         for action in self.run.apply(self.now, input) {
@@ -229,7 +231,9 @@ impl World {
         }
         let text = match spec.purpose {
             CallPurpose::Plan => plan(how),
-            CallPurpose::Check => json!({"reasons": "so", "accept": how % 2 == 0}).to_string(),
+            CallPurpose::Check => {
+                json!({"reasons": "so", "accept": how.is_multiple_of(2)}).to_string()
+            }
             CallPurpose::Judge => json!({"choice": 1}).to_string(),
             _ => format!("words {how} ").repeat(usize::from(how) + 1),
         };
@@ -281,7 +285,7 @@ impl World {
 }
 
 fn plan(how: u8) -> String {
-    if how % 3 == 0 {
+    if how.is_multiple_of(3) {
         return json!({"mode": "answer", "answer": "alone"}).to_string();
     }
     let ask = |title: &str, after: Vec<u32>| {

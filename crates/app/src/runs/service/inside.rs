@@ -54,19 +54,19 @@ impl RunService {
         let run = open.runs.get(open.tokens.get(token)?)?;
         (run.owner == owner_name(owner)).then(|| Arc::clone(run))
     }
+}
 
-    /// Refuses to resume a run that is inside of another: nobody waits for it, and its parent's
-    /// budget is another one by now.
-    pub(super) fn check_is_first(&self, spec: &RunSpec) -> Result<(), RunsError> {
-        let Some(parent) = spec.lineage.parent() else { return Ok(()) };
-        Err(RunsError::Conflict {
-            message: format!(
-                "run `{}` was started from inside of run `{}`, and cannot be resumed by itself: resume \
-                 that one",
-                spec.id, parent.id
-            ),
-        })
-    }
+/// Refuses to resume a run that is inside of another: nobody waits for it, and its parent's
+/// budget is another one by now.
+pub(super) fn check_is_first(spec: &RunSpec) -> Result<(), RunsError> {
+    let Some(parent) = spec.lineage.parent() else { return Ok(()) };
+    Err(RunsError::Conflict {
+        message: format!(
+            "run `{}` was started from inside of run `{}`, and cannot be resumed by itself: resume \
+             that one",
+            spec.id, parent.id
+        ),
+    })
 }
 
 /// The same for a token that never was, one of an ended run, and one of another owner's.

@@ -8,6 +8,7 @@ use harmonic_types::{RunId, RunState, RunToken};
 use tokio_util::sync::CancellationToken;
 
 use super::errors::{blocking, of_journal, of_reading};
+use super::inside::check_is_first;
 use super::stored::StoredRun;
 use super::{Ready, RunService};
 use crate::runs::driver::is_final;
@@ -103,7 +104,7 @@ impl RunService {
                 message: format!("run `{id}` has ended: there is nothing to resume"),
             });
         }
-        self.check_is_first(stored.run.spec())?;
+        check_is_first(stored.run.spec())?;
         let team = &self.shared.team;
         let agents = &stored.run.spec().agents;
         if let Some(missing) = agents.iter().find(|agent| team.member(&agent.name).is_none()) {
