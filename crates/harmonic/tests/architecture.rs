@@ -109,7 +109,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
 const BINARY: &str = "harmonic";
 
 /// Maximum lines of the binary's sources, without tests.
-const LARGEST_BINARY: usize = 3200;
+const LARGEST_BINARY: usize = 3400;
 
 /// Library → the crates that may use it outside of tests; all but one have one.
 const ONLY_IN: [(&str, &[&str]); 18] = [

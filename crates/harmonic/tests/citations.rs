@@ -20,7 +20,10 @@ const TESTING: &str = "docs/testing.md";
 const FOLDERS: [&str; 3] = ["docs/", "scripts/", "crates/"];
 
 /// Directories outside the repository's contents: git's own, and those in `.gitignore`.
-const FOREIGN: [&str; 6] = [".git", "target", ".venv", "runs", "corpus", "artifacts"];
+const FOREIGN: [&str; 5] = [".git", "target", ".venv", "corpus", "artifacts"];
+
+/// As [`FOREIGN`], at the root alone: crates have folders of this name.
+const FOREIGN_AT_ROOT: &str = "runs";
 
 /// Former pages outside of the repository.
 const OUTSIDE: [&str; 4] = ["research/", "design.md", "hardware.md", "../shared"];
@@ -86,7 +89,8 @@ fn texts() -> Vec<Text> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if path.is_dir() && !FOREIGN.contains(&name) {
+            let is_foreign = FOREIGN.contains(&name) || path == root.join(FOREIGN_AT_ROOT);
+            if path.is_dir() && !is_foreign {
                 folders.push(path);
             } else if path.is_file()
                 && name != "citations.rs"

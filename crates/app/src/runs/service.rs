@@ -10,12 +10,12 @@ mod client_calls;
 mod errors;
 mod evaluations;
 mod inside;
+mod open_runs;
 mod recovery;
 mod stored;
 mod streams;
 mod verbs;
 
-use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -28,16 +28,15 @@ use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
 use harmonic_orchestrator::{Input, Run};
 use harmonic_types::{ClientName, RunId, RunToken};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
-use tokio::task::AbortHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::client_calls::OpenedTools;
 use self::errors::{blocking, of_journal};
-use super::client_tools::ClientTools;
+use self::open_runs::{OpenRun, OpenRuns};
 use super::clock::{RunClock, unix_ms};
-use super::driver::{Command, Descent, Driver, DriverParts, ParentLink, Past, RunView};
+use super::driver::{Descent, Driver, DriverParts, ParentLink, Past, RunView};
 use super::energy::RunEnergy;
 use super::entry::{Entry, Opened};
 use super::journal_writer::{JournalWriter, write};
@@ -90,36 +89,6 @@ struct Shared {
     open: Mutex<OpenRuns>,
     /// What goes on whether or not a client waits for it.
     tasks: TaskTracker,
-}
-
-#[derive(Default)]
-struct OpenRuns {
-    runs: BTreeMap<RunId, Arc<OpenRun>>,
-    /// By the tokens that their tools know.
-    tokens: HashMap<RunToken, RunId>,
-    /// Whether the server is stopping, so that no more are opened.
-    is_closed: bool,
-}
-
-/// A run that is driven.
-pub(super) struct OpenRun {
-    owner: String,
-    commands: mpsc::Sender<Command>,
-    updates: Arc<Updates>,
-    /// Cancelled once nothing of it runs and its journal is closed.
-    closed: CancellationToken,
-    driver: OnceLock<AbortHandle>,
-    /// Tools that a process of its client offers.
-    client_tools: Option<Arc<ClientTools>>,
-}
-
-impl OpenRun {
-    /// The run now; `None` where it is no longer driven.
-    async fn view(&self) -> Option<RunView> {
-        let (reply, view) = oneshot::channel();
-        self.commands.send(Command::Show(reply)).await.ok()?;
-        view.await.ok()
-    }
 }
 
 /// A run that was opened for writing, and what it goes on with.

@@ -9,7 +9,6 @@ use harmonic_api::runs::RunRequest;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_orchestrator::RunSpec;
 use harmonic_types::RunToken;
-use tokio::sync::oneshot;
 
 use super::{OpenRun, RunService, owner_name, random};
 use crate::runs::driver::{Command, Descent};
@@ -17,12 +16,10 @@ use crate::runs::driver::{Command, Descent};
 impl OpenRun {
     /// Lets the run of `spec` be one that is inside of this one.
     pub(super) async fn adopt(&self, spec: &RunSpec) -> Result<Descent, RunsError> {
-        let (reply, adopted) = oneshot::channel();
         let (run, goal, budget) = (spec.id.clone(), spec.goal.text.clone(), spec.budget);
         // One that ends at the same time has ended.
-        let command = Command::Adopt { run, goal, budget, reply };
-        self.commands.send(command).await.map_err(|_| unknown_token())?;
-        adopted.await.map_err(|_| unknown_token())?
+        let adopted = self.ask(|reply| Command::Adopt { run, goal, budget, reply }).await;
+        adopted.ok_or_else(unknown_token)?
     }
 }
 

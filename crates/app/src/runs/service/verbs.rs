@@ -11,7 +11,6 @@ use harmonic_engine::Generation;
 use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{Request, RunId, RunRecord};
-use tokio::sync::oneshot;
 
 use super::RunService;
 use super::errors::{blocking, of_journal};
@@ -92,10 +91,9 @@ impl Runs for RunService {
                 service.stored(&owner, &id).await?;
                 return Err(not_driven(&id));
             };
-            let (reply, taken) = oneshot::channel();
-            let command = Command::Decide { approval, decision, may_approve_commands, reply };
-            open.commands.send(command).await.map_err(|_| not_driven(&id))?;
-            let applied = taken.await.map_err(|_| not_driven(&id))??;
+            let decide =
+                |reply| Command::Decide { approval, decision, may_approve_commands, reply };
+            let applied = open.ask(decide).await.ok_or_else(|| not_driven(&id))??;
             applied.await.map_err(|_| not_driven(&id))
         }
         .boxed()
