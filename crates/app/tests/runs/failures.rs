@@ -17,8 +17,8 @@ use harmonic_events::EventStream;
 use harmonic_gateway::Runs;
 use harmonic_orchestrator::{AskPolicy, ToolFailure};
 use harmonic_types::{
-    Rejection, Request, RunState, RunToken, Task, TaskGraph, TaskIndex, TaskState, Tokens,
-    ToolEffects, ToolOutput, ToolSpec, Work,
+    Rejection, Request, RunBudget, RunState, RunToken, Task, TaskGraph, TaskIndex, TaskState,
+    Tokens, ToolEffects, ToolOutput, ToolSpec, Work,
 };
 use serde_json::{Map, json};
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,10 @@ async fn an_engine_that_dies_again_and_again_ends_the_run_with_its_cause() {
     let deaths = Arc::new(AtomicU32::new(u32::MAX));
     let factory = Arc::new(SimFactory { deaths, ..SimFactory::quick(events.clone()) });
     let team = Team::of(home.path(), Setup { factory, events, ..Setup::new(home.path()) }).await;
-    let run = team.service.create_run(nobody(), new_run(short())).await.unwrap();
+    // A dead engine counts no prompts, which a bound on tokens is held against.
+    let mut wanted = new_run(short());
+    wanted.request.budget = RunBudget::default();
+    let run = team.service.create_run(nobody(), wanted).await.unwrap();
     let record = ended(&team.service, &nobody(), &run.id).await;
     let RunState::Failed { reason } = &record.state else { panic!("{record:?}") };
     assert!(reason.contains("engine"), "{reason}");

@@ -12,6 +12,13 @@ use crate::prompt;
 /// Bounds of the time until a retry, in milliseconds, whatever the engine says.
 const RETRY_MS: (u64, u64) = (100, 60_000);
 
+/// Bytes that chat templates write around the tools, at most in practice: how they are called. Our own
+/// estimate, above what the templates of the catalog's models write.
+const BYTES_AROUND_TOOLS: usize = 768;
+
+/// Bytes that chat templates write around each tool: names of fields, and spaces within its schema.
+const BYTES_AROUND_TOOL: usize = 128;
+
 impl Run {
     /// Begins a task whose inputs are there. Whether anything changed: not while an input is being
     /// shortened.
@@ -36,7 +43,10 @@ impl Run {
                         + tool.name.len()
                         + tool.description.as_ref().map_or(0, String::len)
                 });
-                let schemas = u32::try_from(schemas.sum::<usize>().div_ceil(2)).unwrap_or(u32::MAX);
+                let schemas: usize = schemas.map(|bytes| bytes + BYTES_AROUND_TOOL).sum();
+                let around = if step.tools.is_empty() { 0 } else { BYTES_AROUND_TOOLS };
+                let density = crate::prompt::Density::of(&self.spec);
+                let schemas = density.tokens(schemas + around);
                 step.prompt_tokens = step.prompt_tokens.saturating_add(schemas);
                 self.run_steps(id, vec![step]);
             }

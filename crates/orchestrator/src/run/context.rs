@@ -7,7 +7,7 @@ use super::node::{NodeWork, Step, TaskNode};
 use super::{Run, offering::LEAST_ANSWER};
 use crate::budget::Pressure;
 use crate::call::{CallPurpose, TaskId};
-use crate::prompt::{self, FENCE_TOKENS, Shown};
+use crate::prompt::{self, Density, Shown};
 
 /// Part of a context that is the answer's, where the task does not say.
 const ANSWER_PART: u32 = 4;
@@ -47,12 +47,13 @@ impl Run {
         answer: Option<u32>,
     ) -> Option<Opening> {
         let profile = self.agent(agent);
+        let density = Density::of(&self.spec);
         let fixed = prompt::fixed_tokens(&self.spec, profile)
-            .saturating_add(prompt::upper_tokens(task_text));
+            .saturating_add(density.tokens(task_text.len()));
         let answer = answer.unwrap_or(profile.context / ANSWER_PART);
         let mut inputs: Vec<TaskId> = self.task(id).after.clone();
         inputs.retain(|input| self.task(*input).artifact.is_some());
-        let marks = FENCE_TOKENS.saturating_mul(u32::try_from(inputs.len()).unwrap_or(u32::MAX));
+        let marks = density.fence().saturating_mul(u32::try_from(inputs.len()).unwrap_or(u32::MAX));
         let mut room = profile.context.saturating_sub(fixed).saturating_sub(answer);
         if let Some(available) = self.budget.available(self.last_task() == Some(id)) {
             // Half of what is left for reading, half for writing.
@@ -177,10 +178,11 @@ impl Run {
     pub(super) fn condensation_steps(&self, id: TaskId) -> Option<Vec<Step>> {
         let NodeWork::Condense { agent, of, share, .. } = &self.task(id).work else { return None };
         let profile = self.agent(agent);
+        let density = Density::of(&self.spec);
         let task = prompt::condense(*share, 0, 1);
         let fixed = prompt::fixed_tokens(&self.spec, profile)
-            .saturating_add(prompt::upper_tokens(&task))
-            .saturating_add(2 * FENCE_TOKENS);
+            .saturating_add(density.tokens(task.len()))
+            .saturating_add(2 * density.fence());
         let size = self.artifact_tokens(*of);
         let room = profile.context.checked_sub(fixed)?;
         // Each part is read whole, and as much is written as is its part of the share.

@@ -30,8 +30,8 @@ impl Run {
         // The executive's own form is that of answers, not of plans.
         let planner = AgentProfile { prompt: PLANNER.to_owned(), ..agent.clone() };
         let messages = prompt::opening(&self.spec, &planner, &[], &task);
-        let tokens =
-            prompt::fixed_tokens(&self.spec, agent).saturating_add(prompt::upper_tokens(&task));
+        let tokens = prompt::fixed_tokens(&self.spec, agent)
+            .saturating_add(prompt::Density::of(&self.spec).tokens(task.len()));
         let most = Some(bounds.max_tokens);
         let mut step = Step::new(CallPurpose::Plan, executive, messages, tokens, most);
         step.json_schema = Some(plan_schema(&self.spec).to_string());
@@ -117,10 +117,11 @@ impl Run {
         self.note(format!("the plan is not valid and is written again: {errors}"));
         self.forget_partial_plan(PLANNING);
         let repair = prompt::repair(errors);
+        let density = prompt::Density::of(&self.spec);
         let task = self.task_mut(PLANNING);
         task.work = NodeWork::Plan { repairs: repairs + 1 };
         let step = &mut task.steps[0];
-        let more = prompt::upper_tokens(&repair).saturating_add(tokens);
+        let more = density.tokens(repair.len()).saturating_add(tokens);
         step.prompt_tokens = step.prompt_tokens.saturating_add(more);
         step.messages.push(Message::new(Role::Assistant, text));
         step.messages.push(Message::new(Role::User, repair));

@@ -222,7 +222,8 @@ impl Run {
         if output.bytes_cut > 0 {
             let _ = write!(text, "\n[{} more bytes were cut off]", output.bytes_cut);
         }
-        let tokens = tokens.unwrap_or_else(|| prompt::upper_tokens(&text)).max(1);
+        let tokens =
+            tokens.unwrap_or_else(|| prompt::Density::of(&self.spec).tokens(text.len())).max(1);
         self.task_mut(id).tool_steps[at].state =
             ToolState::Done { text, tokens, is_error: output.is_error };
         self.remember(id, at);
@@ -373,7 +374,7 @@ impl Run {
             return self.resolve(id, TaskState::Failed, Some(reason));
         }
         self.abandon(id);
-        let tokens = prompt::upper_tokens(&text).max(1);
+        let tokens = prompt::Density::of(&self.spec).tokens(text.len()).max(1);
         self.finish(id, Artifact { text, tokens });
     }
 }

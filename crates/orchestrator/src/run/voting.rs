@@ -6,7 +6,7 @@ use super::Run;
 use super::node::{Artifact, NodeWork, Step, StepState};
 use crate::budget::Pressure;
 use crate::call::{CallPurpose, TaskId};
-use crate::prompt::{self, FENCE_TOKENS};
+use crate::prompt;
 use crate::verdict::Choice;
 use crate::vote::{Count, count};
 
@@ -82,12 +82,13 @@ impl Run {
             (Count::AllDiffer, None, Some(judge)) if self.budget.pressure() == Pressure::Low => {
                 let text = prompt::judge(&instruction, &answers);
                 let agent = self.agent(&judge);
-                let marks =
-                    FENCE_TOKENS.saturating_mul(u32::try_from(answers.len()).unwrap_or(u32::MAX));
+                let marks = prompt::Density::of(&self.spec)
+                    .fence()
+                    .saturating_mul(u32::try_from(answers.len()).unwrap_or(u32::MAX));
                 let read = tokens.iter().copied().fold(marks, u32::saturating_add);
                 let prompt_tokens = prompt::fixed_tokens(&self.spec, agent)
                     .saturating_add(read)
-                    .saturating_add(prompt::upper_tokens(&instruction));
+                    .saturating_add(prompt::Density::of(&self.spec).tokens(instruction.len()));
                 let messages = prompt::opening(&self.spec, agent, &[], &text);
                 let mut step =
                     Step::new(CallPurpose::Judge, judge, messages, prompt_tokens, Some(32));
