@@ -13,6 +13,9 @@ use harmonic_fsutil::FileError;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+/// Times that the removal of a folder is begun anew.
+const REMOVALS: u32 = 8;
+
 /// Modes of what is created.
 const FILE: Mode = Mode::from_raw_mode(0o600);
 const FOLDER: Mode = Mode::from_raw_mode(0o700);
@@ -237,7 +240,18 @@ impl Folder {
     /// Removes the folder `name` with all that is in it; links are removed, not followed.
     pub(crate) fn remove_folder(&self, name: &str) -> Result<(), FileError> {
         let path = self.path_of(name);
-        std::fs::remove_dir_all(&path).map_err(|source| failed("remove", &path, source))
+        // A write that is under way may put a file into a folder that was found empty.
+        let mut attempts = 0;
+        loop {
+            match std::fs::remove_dir_all(&path) {
+                Err(source)
+                    if source.kind() == io::ErrorKind::DirectoryNotEmpty && attempts < REMOVALS =>
+                {
+                    attempts += 1;
+                }
+                done => return done.map_err(|source| failed("remove", &path, source)),
+            }
+        }
     }
 
     fn about(&self, name: &str) -> Result<rustix::fs::Stat, Errno> {

@@ -166,9 +166,9 @@ async fn runs_of_20_random_plans_end_in_order_within_their_budgets_and_leak_no_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "1,000 plans take minutes: `make test-real`"]
-async fn runs_of_1000_random_plans_end_in_order_within_their_budgets_and_leak_no_slot() {
-    let plans = plans(1_000).await;
+#[ignore = "200 plans take minutes: `make test-real`"]
+async fn runs_of_200_random_plans_end_in_order_within_their_budgets_and_leak_no_slot() {
+    let plans = plans(200).await;
     println!("{plans:?}");
     assert!(plans.done > 0, "{plans:?}");
     assert_eq!(plans.tasks.len(), 4, "each kind of task was done: {plans:?}");

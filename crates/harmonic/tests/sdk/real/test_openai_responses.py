@@ -112,7 +112,7 @@ def test_tools_that_openai_runs_are_left_out_and_named(openai_client):
 def test_responses_that_are_refused(openai_client):
     for wrong in (
         {"previous_response_id": "resp_1"},
-        {"background": True},
+        {"background": True, "store": False},
         {"truncation": "middle"},
         {"tools": [{"name": "f"}]},
     ):
