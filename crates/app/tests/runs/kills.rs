@@ -15,7 +15,7 @@ use harmonic_app::runs::{RunService, ServiceLimits};
 use harmonic_gateway::Runs;
 use harmonic_journal::{Limits, Store};
 use harmonic_orchestrator::{ApprovalSubject, AskPolicy, Decision};
-use harmonic_types::{RunId, RunRecord, RunState, TaskState, ToolEffects};
+use harmonic_types::{RunId, RunRecord, RunState, TaskRecord, TaskState, ToolEffects};
 
 use crate::journals::{JournalledRun, rewrite};
 use crate::recorded_team::recorded_service;
@@ -179,7 +179,15 @@ fn is_as_undisturbed(home: &Path, record: &RunRecord, expected: &RunRecord) -> b
     }
     assert!(matches!(record.state, RunState::Partial { .. }), "{record:?}");
     let failed: Vec<_> = record.tasks.iter().filter(|task| task.state != TaskState::Done).collect();
-    assert!(!failed.is_empty() && failed.iter().all(|task| task.kind == "tool"), "{record:?}");
+    let of_tools = failed.iter().filter(|task| task.kind == "tool").count();
+    // Where no result is there, nothing is left to sum up.
+    let is_explained = |task: &&&TaskRecord| {
+        task.kind == "tool" || (of_tools == CALLS as usize && task.state == TaskState::Skipped)
+    };
+    assert!(
+        of_tools > 0 && failed.iter().filter(is_explained).count() == failed.len(),
+        "{record:?}"
+    );
     for (task, expected) in record.tasks.iter().zip(&expected.tasks) {
         let is_last = task.title == "Sum up";
         assert!(is_last || task.state != TaskState::Done || task.text == expected.text);
