@@ -24,8 +24,8 @@ use harmonic_app::Settings;
 use harmonic_process::Stop;
 use harmonic_render::Printer;
 
-use crate::cli::Command;
 use crate::exit::Exit;
+use harmonic_cli::Command;
 
 /// Runs a command.
 ///

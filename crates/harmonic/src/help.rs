@@ -6,8 +6,8 @@ use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use harmonic_render::{Printer, Width};
 
-use crate::cli::{Cli, aliases};
 use crate::exit::Exit;
+use harmonic_cli::{Cli, aliases};
 
 /// Columns below which the help of a flag stands below the flag.
 const STACKED_BELOW: usize = 90;

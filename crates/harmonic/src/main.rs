@@ -3,7 +3,6 @@
 //! Owns: the way from arguments to an exit code. A command parses, calls `app` and renders.
 #![forbid(unsafe_code)]
 
-mod cli;
 mod commands;
 mod environment;
 mod error;
@@ -19,9 +18,9 @@ use std::process::ExitCode;
 use harmonic_process::Stop;
 use harmonic_render::Printer;
 
-use crate::cli::Cli;
 use crate::environment::Environment;
 use crate::exit::Exit;
+use harmonic_cli::Cli;
 
 fn main() -> ExitCode {
     if let Some(code) = form_trial::run_if_requested() {

@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -86,6 +86,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
     ),
     ("process", &[]),
     ("repl", &["types", "api", "app", "render", "process"]),
+    ("cli", &["types", "api", "orchestrator", "app"]),
     ("follow", &["types", "api", "orchestrator", "app", "render", "process"]),
     ("mcp-server", &["types", "api", "orchestrator", "app", "render"]),
     (
@@ -99,6 +100,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
             "render",
             "process",
             "repl",
+            "cli",
             "follow",
             "mcp-server",
         ],
@@ -109,7 +111,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 33] = [
 const BINARY: &str = "harmonic";
 
 /// Maximum lines of the binary's sources, without tests.
-const LARGEST_BINARY: usize = 3400;
+const LARGEST_BINARY: usize = 3000;
 
 /// Library → the crates that may use it outside of tests; all but one have one.
 const ONLY_IN: [(&str, &[&str]); 18] = [
@@ -117,7 +119,7 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("llama-cpp-sys-2", &["harmonic-llama"]),
     ("llguidance", &["harmonic-engine"]),
     ("axum", &["harmonic-gateway"]),
-    ("clap", &[BINARY]),
+    ("clap", &["harmonic-cli", BINARY]),
     ("rustyline", &["harmonic-repl"]),
     ("indicatif", &["harmonic-render"]),
     ("maud", &["harmonic-report"]),

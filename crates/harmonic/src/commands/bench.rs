@@ -8,9 +8,9 @@ use harmonic_types::{BenchRun, EngineKind};
 use serde_json::json;
 
 use super::prepare::{self, Prepared};
-use crate::cli::{Bench, Protocol};
 use crate::error::CliError;
 use crate::exit::Exit;
+use harmonic_cli::{Bench, Protocol};
 
 pub async fn run(
     args: &Bench,

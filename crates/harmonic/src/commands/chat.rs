@@ -11,9 +11,9 @@ use harmonic_render::{Printer, Progress};
 use harmonic_repl::dialogue::{Dialogue, check};
 use harmonic_repl::stream_printer::{AnswerError, StreamPrinter};
 
-use crate::cli::Chat;
 use crate::error::CliError;
 use crate::exit::Exit;
+use harmonic_cli::Chat;
 
 pub async fn run(
     args: &Chat,

@@ -4,8 +4,8 @@ use harmonic_app::measure::{records, save};
 use harmonic_render::Printer;
 use harmonic_report::compare::{Comparison, Subject, text};
 
-use crate::cli::Compared;
 use crate::exit::Exit;
+use harmonic_cli::Compared;
 
 pub fn run(args: &Compared, printer: &Printer) -> anyhow::Result<Exit> {
     let find = |name: &String| Ok(Subject { name: name.clone(), run: records::find(name)? });

@@ -23,8 +23,8 @@ use harmonic_types::BenchRun;
 
 use super::prepare::{self, Prepared};
 use super::run::failed;
-use crate::cli::Demo;
 use crate::exit::Exit;
+use harmonic_cli::Demo;
 
 const STACK: &str = "starter";
 

@@ -3,8 +3,8 @@
 use harmonic_app::{Settings, Sysroot, inspect};
 use harmonic_render::{self as render, Printer};
 
-use crate::cli::Detect;
 use crate::exit::Exit;
+use harmonic_cli::Detect;
 
 pub fn run(args: &Detect, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let hardware = inspect::detect(&Sysroot::new(&args.sysroot), settings)?;

@@ -3,8 +3,8 @@
 use harmonic_app::{Settings, Sysroot, inspect};
 use harmonic_render::{self as render, Printer};
 
-use crate::cli::Doctor;
 use crate::exit::Exit;
+use harmonic_cli::Doctor;
 
 pub fn run(args: &Doctor, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let diagnosis = inspect::diagnose(&Sysroot::new(&args.sysroot), settings, args.paper)?;

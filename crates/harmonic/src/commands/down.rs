@@ -5,9 +5,9 @@ use harmonic_app::{Instance, Settings, instances};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, spinner};
 
-use crate::cli::Down;
 use crate::error::CliError;
 use crate::exit::Exit;
+use harmonic_cli::Down;
 
 pub async fn run(
     args: &Down,

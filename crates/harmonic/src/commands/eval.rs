@@ -12,8 +12,8 @@ use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 
 use super::prepare;
-use crate::cli::Eval;
 use crate::exit::Exit;
+use harmonic_cli::Eval;
 
 pub async fn run(
     args: &Eval,

@@ -5,8 +5,8 @@ use harmonic_app::keyring::{KeyEntry, KeyGrants, Keyring};
 use harmonic_render::{self as render, Printer};
 use serde_json::{Value, json};
 
-use crate::cli::Keys;
 use crate::exit::Exit;
+use harmonic_cli::Keys;
 
 pub fn run(args: Keys, settings: &Settings, printer: &Printer) -> anyhow::Result<Exit> {
     let mut ring = Keyring::open(&settings.keys)?;

@@ -7,8 +7,8 @@ use harmonic_app::{ProcessId, Settings};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 
-use crate::cli::Logs;
 use crate::exit::Exit;
+use harmonic_cli::Logs;
 
 /// Interval between two looks at the log.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);

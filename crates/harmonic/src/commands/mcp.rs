@@ -6,8 +6,8 @@ use harmonic_app::{NoObserver, ServerChoice, Settings};
 use harmonic_process::Stop;
 use harmonic_render::Printer;
 
-use crate::cli::Mcp;
 use crate::exit::Exit;
+use harmonic_cli::Mcp;
 
 pub async fn run(
     args: &Mcp,

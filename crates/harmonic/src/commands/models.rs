@@ -7,8 +7,8 @@ use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types::ModelFile;
 use serde_json::json;
 
-use crate::cli::Models;
 use crate::exit::Exit;
+use harmonic_cli::Models;
 
 pub async fn run(
     args: Models,

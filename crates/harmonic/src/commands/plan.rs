@@ -7,9 +7,9 @@ use harmonic_app::{ExportKind, Settings, inspect};
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types as types;
 
-use crate::cli::Plan;
 use crate::error::CliError;
 use crate::exit::Exit;
+use harmonic_cli::Plan;
 
 /// Numbers of slots in the paper's §5.3.
 const TABLE_SLOTS: [u32; 3] = [8, 12, 16];

@@ -10,8 +10,8 @@ use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
 use tokio::time::interval;
 
-use crate::cli::Ps;
 use crate::exit::Exit;
+use harmonic_cli::Ps;
 
 /// Between two drawings while no event comes: rates go out of date.
 const REDRAW: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use harmonic_app::measure::{records, save};
 use harmonic_render::{self as render, Printer};
 use harmonic_report::{benchy, markdown, paper};
 
-use crate::cli::Report;
 use crate::exit::Exit;
+use harmonic_cli::Report;
 
 pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
     let run = records::find(&args.subject)?;

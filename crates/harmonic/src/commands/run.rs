@@ -15,9 +15,9 @@ use harmonic_render::{Printer, Progress, runs};
 use harmonic_types::{RunId, RunRecord, RunState};
 
 use super::prepare;
-use crate::cli::Run;
 use crate::error::CliError;
 use crate::exit::Exit;
+use harmonic_cli::Run;
 
 pub async fn run(
     args: &Run,

@@ -12,8 +12,8 @@ use harmonic_report::run as documents;
 use harmonic_types::{RunId, RunRecord};
 
 use super::run::{ended, failed};
-use crate::cli::{ExportFormat, Runs, RunsCommand};
 use crate::exit::Exit;
+use harmonic_cli::{ExportFormat, Runs, RunsCommand};
 
 pub async fn run(
     args: &Runs,

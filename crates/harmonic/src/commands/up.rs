@@ -16,9 +16,9 @@ use harmonic_render::{self as render, Printer, Progress, spinner};
 use harmonic_types::Finding;
 
 use super::prepare;
-use crate::cli::Up;
 use crate::environment;
 use crate::exit::Exit;
+use harmonic_cli::Up;
 
 /// Flag of the foreground process and the one it is replaced by for the background process.
 const DETACH_FLAG: &str = "--detach";

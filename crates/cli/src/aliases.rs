@@ -63,7 +63,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::Cli;
 
     fn expand(line: &str) -> String {
         let words = expanded(line.split(' ').map(OsString::from));

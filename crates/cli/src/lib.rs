@@ -1,4 +1,10 @@
-//! Command-line arguments, parsed by clap.
+//! Arguments of the command line.
+//!
+//! Owns: commands, options, their help, and aliases of commands. Invariant: a value that clap lets
+//! pass is in range.
+//!
+//! Does not do: the commands (the binary), or what a value means (`app`).
+#![forbid(unsafe_code)]
 #![expect(clippy::doc_markdown, reason = "`--help` prints these comments")]
 
 use std::path::PathBuf;
