@@ -6,7 +6,7 @@ use harmonic_types::{KvLayout, RequestId};
 
 use super::Batching;
 use super::room::restorable;
-use super::sharing::{MIN_REUSE_TOKENS, Siblings, Source};
+use super::sharing::{Siblings, Source};
 use crate::batch::Batch;
 use crate::chunks::{PrefillCandidate, equal_chunks};
 use crate::copy_costs::CopyVolume;
@@ -128,12 +128,15 @@ impl Batching {
         let criteria = self.criteria();
         let Sequence { tokens: prompt, computed, .. } = &self.live[&seq];
         let (prompt, computed) = (prompt.clone(), *computed);
-        // What the sequence holds by now is kept unless a snapshot has more.
-        let least = if computed > 0 { computed + MIN_REUSE_TOKENS } else { 0 };
-        if self.prefix_cache.covers(restorable(&prompt), criteria) < least {
+        // What the sequence holds by now is kept where copying more takes longer than computing it.
+        if computed > 0 && self.prefix_cache.covers(restorable(&prompt), criteria) <= computed {
             return true;
         }
         let Some(hit) = self.prefix_cache.find(&prompt, criteria) else { return true };
+        let more = hit.tokens.saturating_sub(computed);
+        if computed > 0 && criteria.rates.saved_s(more, CopyVolume::restoring(hit.bytes)) <= 0.0 {
+            return true;
+        }
         let mut copied = self.copied;
         copied += CopyVolume::restoring(hit.bytes);
         if time_limited && criteria.rates.copy_s(copied) > self.budget.beside_decoding_s() {

@@ -4,13 +4,16 @@ use harmonic_admission::{BorrowRequest, Room, Short};
 use harmonic_types::{FinishReason, RequestId, Usage};
 
 use super::Batching;
-use super::sharing::MIN_REUSE_TOKENS;
 use crate::copy_costs::CopyVolume;
 use crate::ids::{SeqId, Token};
 use crate::prefix_cache::PrefixHit;
 use crate::prompt::Prompt;
 use crate::sequence::{Preempted, Sequence, token_count};
 use crate::step::{CacheOp, Finished, Placed};
+
+/// Tokens that a retained sequence must share with a prompt, and more, to be continued with it: all
+/// prompts of a chat template begin alike.
+const MIN_RETAINED_TOKENS: u32 = 16;
 
 impl Room for Batching {
     fn fits(&self, next: RequestId, victims: &[RequestId]) -> Result<bool, Short> {
@@ -60,12 +63,13 @@ impl Room for Batching {
         self.start_count += 1;
         let mut seq = self.lowest_free();
         let known = self.prefix_cache.covers(&sequence.tokens, self.criteria());
-        let least = known.saturating_add(MIN_REUSE_TOKENS);
+        let least = known.max(MIN_RETAINED_TOKENS);
         if let Some((from, usable)) =
             self.retained.find(&sequence.tokens, self.config.partial_removal, least)
         {
-            let held = self.retained.take(from).map_or(0, |held| held.len());
-            if held > usable as usize {
+            let held = self.retained.take(from).unwrap_or_default();
+            if held.len() > usable as usize {
+                self.save_conversation(from, &held);
                 self.cache.push(CacheOp::Trim { seq: from, keep: usable });
             }
             if from != seq && self.may_move(usable.into(), seq) {

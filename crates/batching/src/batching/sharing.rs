@@ -4,7 +4,7 @@
 //! others wait until it is there, and copy exactly what they share with it.
 //!
 //! Invariants: a sequence waits only for one that has begun to compute or comes before it, so no
-//! two wait for each other; it waits again only for [`MIN_REUSE_TOKENS`] more than it could copy by
+//! two wait for each other; it waits again only for [`MIN_WAIT_TOKENS`] more than it could copy by
 //! now; a leader is as urgent as the most urgent that waits for it. A leader that ends leaves what
 //! it computed, or the turn, to the next. A sequence that shares nothing waits for nothing.
 //!
@@ -23,9 +23,9 @@ use crate::ids::{SeqId, Token};
 use crate::prefix_cache::{Kind, ReuseCriteria, common_prefix_len};
 use crate::sequence::{Sequence, token_count};
 
-/// Minimum tokens that another sequence's prefix must save beyond what is there: fewer are computed
-/// faster than copied.
-pub(super) const MIN_REUSE_TOKENS: u32 = 16;
+/// Minimum tokens that waiting for another sequence must save beyond what can be copied by now:
+/// fewer are computed in the step that they would be waited for.
+const MIN_WAIT_TOKENS: u32 = 16;
 /// Minimum tokens that a leader computes before it stops for others, and that a request without a
 /// sequence must save to have a copy made for it: a pass or a copy for fewer costs more than it
 /// saves (see `chunks.rs`).
@@ -113,7 +113,7 @@ impl Batching {
             let bytes = if self.shares_cells() { Bytes::ZERO } else { self.bytes_for(held.into()) };
             let fits = self.prefix_cache.fits(bytes)
                 && (self.shares_cells() || u64::from(held) <= criteria.room);
-            tokens >= known + MIN_REUSE_TOKENS
+            tokens > known
                 && fits
                 && criteria.rates.saved_s(tokens - known, CopyVolume::across(bytes)) > 0.0
         };
@@ -124,7 +124,7 @@ impl Batching {
             saves(tokens, token_count(held)).then_some((tokens, other))
         });
         let donor = donors.max_by_key(|(tokens, other)| (*tokens, std::cmp::Reverse(*other)));
-        let least = donor.map_or(known, |(tokens, _)| tokens) + MIN_REUSE_TOKENS;
+        let least = donor.map_or(known, |(tokens, _)| tokens) + MIN_WAIT_TOKENS;
         let leaders = others().filter_map(|(leader, other)| {
             let leads = !other.is_decoding() && (!other.is_fresh || is_before(*leader));
             let tokens = if leads { self.awaited(other, prompt) } else { 0 };
