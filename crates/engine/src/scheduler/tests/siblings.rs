@@ -212,3 +212,24 @@ fn in_a_pool_siblings_hold_the_same_cells() {
     assert_eq!((step.cache.as_slice(), rows(&step)), (&[share][..], vec![(1, 1), (2, 20)]));
     fake.run_out();
 }
+
+/// A benchmark's clients, or a vote, send one prompt many times: a snapshot that ends a few tokens
+/// before it must not keep the others from copying what a sibling holds of it.
+#[test]
+fn equal_prompts_compute_their_last_token_where_a_sibling_holds_the_rest() {
+    let all = caches(&team(8));
+    for config in all.into_iter().filter(|config| config.partial_removal) {
+        let mut fake = Fake::new(SchedulerConfig { batch_tokens: SHARED as u32 - 6, ..config });
+        let equal = |id| Job { shared_prefix: 224, ..sibling(id, 3, SHARED, 0, 40) };
+        fake.offer(equal(1));
+        // The agent's own prefix is saved at token 224; the prompt ends six tokens later.
+        while !rows(&fake.step()).contains(&(1, 6)) {}
+        fake.step();
+        for id in 2..8 {
+            fake.offer(equal(id));
+        }
+        let cached = cached(&mut fake);
+        assert_eq!(cached[&1], 0);
+        assert!((2..8).all(|id| cached[&id] == 229), "{cached:?}");
+    }
+}
