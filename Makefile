@@ -105,14 +105,14 @@ advisories: ## look for known faults of the dependencies (fetches the database f
 	$(CARGO) deny --locked check advisories
 
 # The binary that pulls the model is the one that `cargo test` has just built: no second build of
-# llama.cpp. Four tests of a program at a time, also on two cores: most wait for servers that they start.
+# llama.cpp. Several programs at once, and four tests of each: most wait for servers that they start.
 test: ## fetch two small models and run all tests
 	@$(STAGE) setup sh scripts/setup.sh tests
 	@$(STAGE) "compile the tests (minutes the first time, llama.cpp among it)" \
 		$(CARGO) test --workspace --locked --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
 	@$(STAGE) "pull gemma3:270m" $(TARGET)/debug/harmonic models pull gemma3:270m
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(STAGE) test $(CARGO) test --workspace --locked
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(STAGE) test scripts/run-tests $(CARGO)
 
 # Four programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
 # minutes. The binary that pulls the model is the one under test, and is that of `make test`.
