@@ -17,6 +17,7 @@ mod agent;
 mod arbiter;
 mod config;
 mod decision;
+mod preemption_order;
 mod priority;
 mod quota;
 mod room;

@@ -3,7 +3,7 @@
 //! Owns: the presentation of a [`harmonic_types::BenchRun`]: on a terminal ([`terminal`]), as a page
 //! ([`html`]), a plot ([`scaling`], [`png`]), a document ([`markdown`]), rows for other programs
 //! ([`mod@csv`], [`benchy`]), compared with others ([`compare`]), and with the claims of the paper
-//! ([`paper`]); and of a [`harmonic_types::RunRecord`] as page, document and trace ([`run`]).
+//! ([`machine_report`]); and of a [`harmonic_types::RunRecord`] as page, document and trace ([`run`]).
 //!
 //! Invariants: pure functions from records to text or bytes; glyphs and words carry all meaning, so
 //! that it does not depend on colour; an absent figure is shown as `–`, never as 0.
@@ -16,12 +16,12 @@ pub mod chart;
 pub mod compare;
 pub mod csv;
 pub mod html;
+pub mod machine_report;
 mod mark;
 pub mod markdown;
 mod method;
 mod number_format;
 mod palette;
-pub mod paper;
 pub mod png;
 mod provenance;
 mod real_time;

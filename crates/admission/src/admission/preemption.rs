@@ -6,6 +6,7 @@ use harmonic_types::{RequestClass, RequestId};
 use super::Admission;
 use crate::agent::{Candidate, Started};
 use crate::decision::Decision;
+use crate::preemption_order::preemption_order;
 use crate::room::Room;
 use crate::tick::Tick;
 
@@ -50,7 +51,7 @@ impl Admission {
         room: &mut impl Room,
         decisions: &mut Vec<Decision>,
     ) -> bool {
-        let mut candidates = in_order_of_preemption(candidates);
+        let mut candidates = preemption_order(candidates);
         let (mut victims, mut ids) = (Vec::new(), Vec::new());
         loop {
             let in_flight = self.running.len() - victims.len();
@@ -76,7 +77,7 @@ impl Admission {
         if self.running.len() <= self.limit as usize {
             return;
         }
-        let mut candidates = in_order_of_preemption(self.beyond_quota());
+        let mut candidates = preemption_order(self.beyond_quota());
         while self.running.len() > self.limit as usize {
             let Some(victim) = candidates.pop() else { return };
             if !self.preempt(victim, now, room, decisions) {
@@ -135,10 +136,4 @@ impl Admission {
         }
         beyond
     }
-}
-
-/// Sorts so that the next victim is last: background, then the lowest tier, then the last admitted.
-fn in_order_of_preemption(mut borrowers: Vec<Started>) -> Vec<Started> {
-    borrowers.sort_by_key(|started| (started.priority(), started.order));
-    borrowers
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use harmonic_app::measure::{records, save};
 use harmonic_render::{self as render, Printer};
-use harmonic_report::{benchy, markdown, paper};
+use harmonic_report::{benchy, machine_report, markdown};
 
 use crate::exit::Exit;
 use harmonic_cli::Report;
@@ -17,7 +17,7 @@ pub fn run(args: &Report, printer: &Printer) -> anyhow::Result<Exit> {
         printer.data(&markdown::render(&run))?;
     } else if args.benchy {
         printer.data(&benchy::render(&run))?;
-    } else if let Some(text) = paper::text(&run, printer.width()) {
+    } else if let Some(text) = machine_report::text(&run, printer.width()) {
         printer.text(&text)?;
     } else {
         printer.text(&render::bench::report(&run, printer.width()))?;
