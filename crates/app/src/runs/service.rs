@@ -26,7 +26,7 @@ use harmonic_api::runs::{RequestedTools, RunSummary};
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
-use harmonic_orchestrator::{Input, Run};
+use harmonic_orchestrator::{Input, Run, RunLimits};
 use harmonic_types::{ClientName, RunId, RunToken};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -61,11 +61,18 @@ pub struct ServiceLimits {
     pub kept: usize,
     /// What one run may leave on the disk.
     pub journal: Limits,
+    /// Limits of each run beside its budget.
+    pub run: RunLimits,
 }
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self { open: 64, kept: 1000, journal: Limits::default() }
+        Self {
+            open: 64,
+            kept: 1000,
+            journal: Limits::default(),
+            run: RunLimits::default(),
+        }
     }
 }
 
@@ -201,6 +208,7 @@ impl RunService {
             granted: tools.granted(&*shared.tools),
             has_meter: shared.energy.get().is_some(),
             verdicts: self.verdicts(&new.request.approach).await?,
+            limits: shared.limits.run,
         };
         let Specified { mut spec, note } = specify(&shared.team, &new, server).await?;
         let parent = match above {

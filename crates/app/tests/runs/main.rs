@@ -10,6 +10,7 @@ mod http;
 mod inside;
 mod journals;
 mod kills;
+mod mcp_failures;
 mod random_plans;
 mod recorded_team;
 mod service;
