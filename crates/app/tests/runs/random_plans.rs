@@ -15,7 +15,7 @@ use harmonic_types::{
 
 use crate::journals::JournalledRun;
 use crate::sim_factory::SimFactory;
-use crate::support::{Setup, Team, ended, new_run, nobody, settings};
+use crate::support::{Setup, Team, ended, folder_in_memory, new_run, nobody, settings};
 use crate::tool_calls::Ledger;
 
 /// Bound of the tokens of a run; the simulated engine has one for each byte.
@@ -33,7 +33,7 @@ struct Plans {
 }
 
 async fn plans(count: u64) -> Plans {
-    let home = tempfile::tempdir().unwrap();
+    let home = folder_in_memory();
     let events = EventStream::default();
     let factory = Arc::new(SimFactory::quick(events.clone()));
     let ledger = Ledger {
@@ -166,9 +166,9 @@ async fn runs_of_20_random_plans_end_in_order_within_their_budgets_and_leak_no_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "200 plans take minutes: `make test-real`"]
-async fn runs_of_200_random_plans_end_in_order_within_their_budgets_and_leak_no_slot() {
-    let plans = plans(200).await;
+#[ignore = "1,000 plans take minutes: `make test-real`"]
+async fn runs_of_1000_random_plans_end_in_order_within_their_budgets_and_leak_no_slot() {
+    let plans = plans(1_000).await;
     println!("{plans:?}");
     assert!(plans.done > 0, "{plans:?}");
     assert_eq!(plans.tasks.len(), 4, "each kind of task was done: {plans:?}");

@@ -28,6 +28,12 @@ pub const SEED: u64 = 7;
 /// A goal whose parts the recipe `split` finds.
 pub const GOAL: &str = "- Name three rivers.\n- Name three mountains.\n- Name three lakes.";
 
+/// A folder for the journals of many runs: in memory where the system has such a file system, since a
+/// flush to a disk takes most of their time and tells their tests nothing.
+pub fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// The starter team on simulated engines.
 pub fn simulated(settings: &Settings) -> Plan {
     let team = TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() };
