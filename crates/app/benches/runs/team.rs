@@ -77,7 +77,6 @@ impl Team {
             seed: Some(7),
             length: AnswerLength::Exactly(TOKENS),
             within: None,
-            token: None,
         };
         NewRun::from(request)
     }

@@ -193,7 +193,7 @@ impl RunService {
         let shared = &self.shared;
         let started_ms = unix_ms();
         let above = self.above(owner, &new.request)?;
-        let token = self.token_of(&new.request)?;
+        let token = RunToken::of(random()?);
         let RequestedTools { sets, workspace, client } = new.request.tools.clone();
         let tools =
             self.open_tools(sets.clone(), workspace.clone(), token.clone(), &client).await?;
@@ -261,6 +261,7 @@ impl RunService {
             closed: CancellationToken::new(),
             driver: OnceLock::new(),
             client_tools: tools.client.clone(),
+            offered_token: Mutex::default(),
         });
         {
             let mut runs = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -268,8 +269,7 @@ impl RunService {
                 return Err(errors::stopping());
             }
             runs.runs.insert(id.clone(), Arc::clone(&open));
-            // Of two clients that choose the same one, the first has it.
-            runs.tokens.entry(token.clone()).or_insert_with(|| id.clone());
+            runs.tokens.insert(token, id.clone());
         }
         updates.begin();
         let driver = Driver::new(
@@ -290,7 +290,7 @@ impl RunService {
             first,
         );
         let service = self.clone();
-        let closing = Closing { service, id, token, open: Arc::clone(&open), _place: place };
+        let closing = Closing { service, id, open: Arc::clone(&open), _place: place };
         let driving = self.shared.tasks.spawn(async move {
             // What it drove can be resumed, also where its code panics.
             let ended = AssertUnwindSafe(driver.drive()).catch_unwind().await;
@@ -351,7 +351,6 @@ impl std::fmt::Debug for RunService {
 struct Closing {
     service: RunService,
     id: RunId,
-    token: RunToken,
     open: Arc<OpenRun>,
     _place: OwnedSemaphorePermit,
 }
@@ -370,9 +369,7 @@ impl Drop for Closing {
     fn drop(&mut self) {
         let mut open = self.service.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.runs.remove(&self.id);
-        if open.tokens.get(&self.token) == Some(&self.id) {
-            open.tokens.remove(&self.token);
-        }
+        open.tokens.retain(|_, run| *run != self.id);
         drop(open);
         self.open.updates.close();
         self.open.closed.cancel();

@@ -110,7 +110,7 @@ impl Home {
     async fn offer(&self) -> ToolOffer {
         let request =
             ToolOfferRequest { tools: Some(self.path("mcp.json")), ..ToolOfferRequest::default() };
-        ToolOffer::open(&request, None, &self.settings()).await.unwrap().unwrap()
+        ToolOffer::open(&request, &self.settings()).await.unwrap().unwrap()
     }
 }
 

@@ -148,7 +148,6 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         seed: Some(SEED),
         length: AnswerLength::Free,
         within: None,
-        token: None,
     };
     NewRun::from(request)
 }

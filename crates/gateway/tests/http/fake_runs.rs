@@ -15,7 +15,7 @@ use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCa
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
 use harmonic_types::{
     Event, FinishReason, Prompt, Request, RunBudget, RunId, RunRecord, RunSpent, RunState,
-    ToolEffects, Usage,
+    RunToken, ToolEffects, Usage,
 };
 use tokio::sync::mpsc;
 
@@ -355,6 +355,7 @@ impl Runs for FakeRuns {
         owner: RunOwner,
         id: RunId,
         _: Option<String>,
+        _: Option<RunToken>,
     ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
         ready(self.with(owner, &id, |_| {
             let call = ToolCallOrder {

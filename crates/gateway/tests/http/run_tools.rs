@@ -87,7 +87,7 @@ async fn the_client_reads_calls_and_answers_each_once() {
     within(client.create_run(&goal("x"))).await.expect("a run");
     let tools = within(client.run_tools(&id(0))).await.expect("the tools");
     assert_eq!(tools.of_client().collect::<Vec<_>>(), ["fs.read"]);
-    let calls = within(client.tool_calls(&id(0), "test")).await.expect("a stream");
+    let calls = within(client.tool_calls(&id(0), "test", None)).await.expect("a stream");
     let events: Vec<_> = within(calls.map(|event| event.expect("whole")).collect()).await;
     assert_eq!(events[0], ToolCallEvent::Tools { names: vec!["fs.read".to_owned()] });
     let ToolCallEvent::Call(call) = &events[1] else { panic!("a call: {events:?}") };

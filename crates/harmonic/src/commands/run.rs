@@ -26,12 +26,8 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let mut wanted = args.options().request(&task(args)?)?;
-    let token = ToolOffer::new_token()?;
-    let offered = args.offer.request();
-    let opening = ToolOffer::open(&offered, Some(token.clone()), settings);
-    let offer = stop.or(opening).await??;
+    let offer = stop.or(ToolOffer::open(&args.offer.request(), settings)).await??;
     if let Some(offer) = &offer {
-        wanted.token = Some(token.as_str().to_owned());
         wanted.client_tools = offer.specs().into_iter().map(ClientTool::from).collect();
         for left_out in offer.left_out() {
             printer.message(&left_out);

@@ -173,6 +173,7 @@ fn a_run_names_the_tools_of_its_server_and_defines_none() {
     let desk = Desk::new();
     let up = desk.up("--tools web=mcp.json --workspace site=site --allow-run --grant notes.add");
     assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.err.contains("tool set web: a run that names it starts notes"), "{up:?}");
     desk.plan(&[
         ("notes.add", json!({"note": "granted"})),
         ("workspace.write", json!({"path": "out.txt", "content": "by the run"})),
@@ -291,10 +292,12 @@ fn a_stopped_run_says_which_tools_nobody_offers() {
 #[test]
 fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     let desk = Desk::new();
+    desk.user().file("nothing.json", r#"{"mcpServers": {"a": {"command": "no-such-program"}}}"#);
     desk.user().file("typo.json", r#"{"mcpServers": {"a": {"comand": "b"}}}"#);
     for (options, expected) in [
         ("--tools web=absent.json", "absent.json"),
         ("--tools web=typo.json", "missing field `command`"),
+        ("--tools web=nothing.json", "MCP server `a`: there is no program `no-such-program`"),
         ("--tools web=mcp.json --tools web=mcp.json", "`web` is there twice"),
         ("--workspace site=absent", "invalid workspace absent"),
         ("--workspace site=site --grant fs.read", "unknown tool `fs.read`"),
@@ -314,6 +317,7 @@ fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     for (line, expected) in [
         ("run x --tools absent.json", "absent.json"),
         ("run x --tools typo.json", "missing field `command`"),
+        ("run x --tools nothing.json", "there is no program `no-such-program`"),
         ("run x --workspace absent", "invalid workspace absent"),
     ] {
         desk.run(line).refuses(&[expected]);
