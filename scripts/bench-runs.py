@@ -9,21 +9,23 @@ eight parts one after the other, each as a run of one task; a request alone. The
 agents that the recipe chose, and their prompts have as many tokens that no cache has as those of the
 run's parts. Figures are medians over the rounds.
 
-The bound of the eight is max(the longest alone, their tokens / throughput of eight at once), and the
-join, which nothing runs beside, comes on top of it with the time that it had in the engine.
+The run is held against two bounds. The first is max(critical path, tokens of all tasks / throughput of
+eight at once); the critical path is the longest part alone and then the join. It counts the join as if
+it could run beside the parts, so no order of tasks reaches it. The second adds the join to the bound of
+the parts: max(the longest part alone, their tokens / throughput), and then the join with the time that
+it had in the engine. The exit code depends on the second.
 """
 import argparse
 import concurrent.futures
-import contextlib
 import json
-import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+from served_team import served
 
 PARTS = [
     "the weather by the sea", "bread and how it is made", "a garden in spring", "old bicycles",
@@ -148,34 +150,6 @@ def rounds(url, count, tokens):
     return {name: statistics.median(all_) for name, all_ in found.items()}
 
 
-@contextlib.contextmanager
-def served(harmonic, arguments):
-    """Address of a team that runs meanwhile, with journals of its own."""
-    # On the disk of the program, since a journal is flushed.
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(harmonic))) as folder:
-        log = os.path.join(folder, "log")
-        environment = {**os.environ, "XDG_STATE_HOME": folder}
-        with open(log, "w") as out:
-            server = subprocess.Popen(
-                [harmonic, "up", "--port", "0", "--yes", *arguments],
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=environment,
-            )
-        try:
-            url = None
-            while url is None:
-                if server.poll() is not None:
-                    raise SystemExit(open(log).read())
-                time.sleep(0.1)
-                for word in open(log).read().split():
-                    if word.startswith("http://127.0.0.1:"):
-                        url = word.rstrip("/").removesuffix("/v1")
-                        break
-            yield url
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
-
-
 def row(name, seen, wanted="", holds=None):
     word = "" if holds is None else "yes" if holds else "no"
     print(f"| {name} | {seen} | {wanted} | {word} |")
@@ -186,8 +160,9 @@ def report(kind, name, medians, tokens):
     """Prints the table; whether all holds."""
     count = len(PARTS)
     at_8, at_1 = count * tokens / medians["eight"], tokens / medians["alone"]
+    path = medians["longest"] + medians["join"]
+    literal = max(path, (count + 1) * tokens / at_8)
     bound = max(medians["longest"], count * tokens / at_8) + medians["join"]
-    of_bound = medians["run"] / bound
     gain, plain = medians["sequential"] / medians["parts"], at_8 / at_1
     most = MOST_OF_BOUND[kind]
     print(f"\n## {name}\n\n| figure | seen | wanted | holds |\n|---|--:|--:|---|")
@@ -195,15 +170,25 @@ def report(kind, name, medians, tokens):
     row("one request alone, tok/s", f"{at_1:.1f}")
     row("the run, s", f"{medians['run']:.2f}")
     row("of it the join, s", f"{medians['join']:.2f}")
-    row("its bound, s", f"{bound:.2f}")
-    holds = [row("run ÷ bound", f"{of_bound:.3f}", f"≤ {most:.3f}", of_bound <= most)]
+    row("critical path, s", f"{path:.2f}")
+    holds = []
+    for words, seconds in (("all tasks beside each other", literal), ("the join after the parts", bound)):
+        row(f"bound, {words}, s", f"{seconds:.2f}")
+        of_bound = medians["run"] / seconds
+        holds.append(row("run ÷ this bound", f"{of_bound:.3f}", f"≤ {most:.3f}", of_bound <= most))
     row("the parts one after the other, s", f"{medians['sequential']:.2f}")
     row("gain of the run's parts", f"{gain:.2f}")
     row("gain of plain requests", f"{plain:.2f}")
     holds.append(
         row("gain ÷ gain", f"{gain / plain:.3f}", f"≥ {LEAST_GAIN}", gain / plain >= LEAST_GAIN)
     )
-    return all(holds)
+    beside, after, _ = holds
+    passed = {
+        (True, True): "both bounds", (True, False): "the first bound alone",
+        (False, True): "the second bound alone", (False, False): "neither bound",
+    }
+    print(f"\nThe run passes {passed[beside, after]}.")
+    return all(holds[1:])
 
 
 def main():
