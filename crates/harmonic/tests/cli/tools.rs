@@ -11,8 +11,10 @@ use crate::background::{Owner, TEAM};
 use crate::harness::{Ran, User, signal};
 
 /// An MCP server over standard input and output: `add` writes what it is sent to `$LEDGER`, `slow`
-/// never answers the first time, and says `at last` from then on.
+/// never answers the first time, and says `at last` from then on. The run that it is of is in
+/// `$LEDGER.run`.
 const SERVER: &str = r#"
+printf '%s' "$HARMONIC_RUN" > "$LEDGER.run"
 while IFS= read -r line; do
   id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9][0-9]*\).*/\1/p')
   case "$line" in
@@ -266,6 +268,45 @@ fn the_tools_of_a_killed_process_are_gone_until_another_one_offers_them() {
     assert_eq!(end(watch).out, "at last\n");
     // Once by the process that was killed, and once by the other.
     assert_eq!(std::fs::read_to_string(desk.ledger()).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn what_the_tools_of_a_resumed_run_start_is_part_of_it() {
+    let desk = Desk::new();
+    assert_eq!(desk.up("").code, Some(0));
+    desk.plan(&[("notes.add", json!({"note": "asked"}))]);
+    let run = desk.start("run count --plan plan.json --tools mcp.json");
+    let id = desk.newest(|run| run["approvals"] == 1)["id"].as_str().unwrap().to_owned();
+    let token = || std::fs::read_to_string(desk.home().join("ledger.run")).unwrap();
+    let first = token();
+    let inside = |token: &str| {
+        let mut command = desk.user().harmonic(["run", "look", "--solo", "--budget"]);
+        command.args(["tokens=400", "--json"]).env("HARMONIC_RUN", token);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        end(command.spawn().unwrap())
+    };
+    let parent = |ran: &Ran| {
+        let record: Value = serde_json::from_str(&ran.out).unwrap();
+        record["parent"].as_str().map(str::to_owned)
+    };
+    assert_eq!(parent(&inside(&first)), Some(id.clone()));
+    signal(&run, "INT");
+    end(run);
+    let resumed = desk.start(&format!("runs resume {id} --tools mcp.json"));
+    desk.newest(|run| run["approvals"] == 1);
+    let second = token();
+    assert_ne!(first, second);
+    inside(&first).refuses(&["status 409"]);
+    // The process says its token when it connects.
+    let ran = loop {
+        let ran = inside(&second);
+        if !ran.err.contains("status 409") {
+            break ran;
+        }
+    };
+    assert_eq!(parent(&ran), Some(id));
+    desk.answer(&["approve"]);
+    assert_eq!(end(resumed).code, Some(0));
 }
 
 #[test]
