@@ -2,7 +2,7 @@
 //! own configuration, and processes that a client starts and offers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::runs::{NewRun, RunService, ServiceLimits};
 use harmonic_app::serve::TeamServer;
 use harmonic_app::tool_offer::{ToolOffer, ToolOfferRequest};
-use harmonic_app::tool_sets::{NamedPath, ToolSetRequest, ToolSets};
-use harmonic_app::{Helper, NoObserver, Settings, ToolProcesses};
+use harmonic_app::{NoObserver, Settings};
 use harmonic_gateway::{RunDelivery, Runs, RunsError};
 use harmonic_orchestrator::{AskPolicy, RunEvent, RunLimits};
 use harmonic_types::{
     RunBudget, RunId, RunRecord, RunState, Task, TaskGraph, TaskIndex, TaskState, Work,
 };
-use serde_json::{Map, json};
+use serde_json::Map;
 
-use crate::support::{Team, ended, has_answer, new_run, nobody, rested, settings, simulated};
+use crate::mcp_servers::{Home, SET};
+use crate::support::{Team, ended, has_answer, new_run, nobody, rested, simulated};
 
 /// Ways to fail, and what is said of each; the reasons of those that give a result are empty.
 const FAILURES: [(&str, &str); 7] = [
@@ -37,82 +37,6 @@ const FAILURES: [(&str, &str); 7] = [
 
 /// Time of a call, where a test waits for its end.
 const CALL: Duration = Duration::from_millis(1_500);
-
-/// Arguments with which this program becomes the helper of a process: those of one test. What its
-/// harness prints before is a stray line, which servers may have.
-const HELPER: [&str; 3] = ["--exact", "mcp_failures::helper_of_a_tool", "--quiet"];
-
-/// Not a test of its own: what a process does before it becomes a server.
-#[test]
-fn helper_of_a_tool() {
-    if std::env::args().skip(1).eq(HELPER) {
-        // Returns where there is nothing to become.
-        let _ = harmonic_tools::run_helper();
-    }
-}
-
-/// A folder with the files of the tests.
-struct Home {
-    folder: tempfile::TempDir,
-}
-
-impl Home {
-    /// Servers that fail in these ways, in a file `mcp.json`.
-    fn new(ways: &[&str]) -> Self {
-        let home = Self { folder: tempfile::tempdir().unwrap() };
-        let script = home.path("server.py");
-        std::fs::write(&script, include_str!("failing_server.py")).unwrap();
-        let server = |way: &&str| {
-            let arguments = json!([script, way, home.path("mended")]);
-            ((*way).to_owned(), json!({"command": "python3", "args": arguments}))
-        };
-        let servers: Map<_, _> = ways.iter().map(server).collect();
-        std::fs::write(home.path("mcp.json"), json!({"mcpServers": servers}).to_string()).unwrap();
-        home
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Lets the servers fail no more.
-    fn mend(&self) {
-        std::fs::write(self.path("mended"), "").unwrap();
-    }
-
-    fn break_again(&self) {
-        std::fs::remove_file(self.path("mended")).unwrap();
-    }
-
-    fn settings(&self) -> Settings {
-        let helper = Helper {
-            program: std::env::current_exe().unwrap(),
-            arguments: HELPER.map(Into::into).into(),
-        };
-        let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
-        let environment = BTreeMap::from([("PATH".to_owned(), path)]);
-        let processes = ToolProcesses { helper, environment };
-        Settings { tool_processes: Some(processes), ..settings(self.folder.path()) }
-    }
-
-    /// A team whose server has the servers as the tool set `broken`.
-    async fn team(&self) -> Team {
-        let file = NamedPath { name: "broken".to_owned(), path: self.path("mcp.json") };
-        let request = ToolSetRequest { tools: vec![file], ..ToolSetRequest::default() };
-        let sets = ToolSets::read(&request, &self.settings()).unwrap().unwrap();
-        let tool_ms = u64::try_from(CALL.as_millis()).unwrap();
-        let run = RunLimits { tool_ms, ..RunLimits::default() };
-        let limits = ServiceLimits { run, ..ServiceLimits::default() };
-        Team::open(self.folder.path(), Arc::new(sets), limits).await
-    }
-
-    /// A process that offers the servers to runs of `client`.
-    async fn offer(&self) -> ToolOffer {
-        let request =
-            ToolOfferRequest { tools: Some(self.path("mcp.json")), ..ToolOfferRequest::default() };
-        ToolOffer::open(&request, &self.settings()).await.unwrap().unwrap()
-    }
-}
 
 /// A call of the tool of each of `ways`, an answer beside them, and one that reads them all.
 fn graph(ways: &[&str]) -> TaskGraph {
@@ -135,10 +59,25 @@ fn graph(ways: &[&str]) -> TaskGraph {
     TaskGraph::new(tasks)
 }
 
+/// A team whose server has the servers of `home`.
+async fn team(home: &Home) -> Team {
+    let tool_ms = u64::try_from(CALL.as_millis()).unwrap();
+    let run = RunLimits { tool_ms, ..RunLimits::default() };
+    let limits = ServiceLimits { run, ..ServiceLimits::default() };
+    Team::open(home.folder.path(), Arc::new(home.tool_sets()), limits).await
+}
+
+/// A process that offers the servers of `home`.
+async fn offer(home: &Home) -> ToolOffer {
+    let request =
+        ToolOfferRequest { tools: Some(home.path("mcp.json")), ..ToolOfferRequest::default() };
+    ToolOffer::open(&request, &home.settings()).await.unwrap().unwrap()
+}
+
 fn calling(ways: &[&str]) -> NewRun {
     let mut new = new_run(RunApproach::Plan(graph(ways)));
     new.request.budget = RunBudget::default();
-    let sets = vec!["broken".to_owned()];
+    let sets = vec![SET.to_owned()];
     new.request.tools = RequestedTools { sets, ..RequestedTools::default() };
     new
 }
@@ -167,7 +106,7 @@ async fn reasons(service: &RunService, id: &RunId) -> BTreeMap<String, String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_failure_of_a_server_ends_its_task_with_the_reason_and_the_others_go_on() {
     let home = Home::new(&ways());
-    let team = home.team().await;
+    let team = team(&home).await;
     let run = team.service.create_run(nobody(), calling(&ways())).await.unwrap();
     let reasons = reasons(&team.service, &run.id).await;
     let record = ended(&team.service, &nobody(), &run.id).await;
@@ -195,7 +134,7 @@ async fn each_failure_of_a_server_ends_its_task_with_the_reason_and_the_others_g
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_stopped_while_a_server_hangs_goes_on_with_one_that_does_not() {
     let home = Home::new(&ways());
-    let team = home.team().await;
+    let team = team(&home).await;
     let service = &team.service;
     let run = service.create_run(nobody(), calling(&["hangs", "refuses"])).await.unwrap();
     loop {
@@ -224,7 +163,7 @@ async fn a_run_that_is_stopped_while_a_server_hangs_goes_on_with_one_that_does_n
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_its_pipe_at_its_start_starts_no_run_and_resumes_none() {
     let home = Home::new(&["closes-at-start"]);
-    let team = home.team().await;
+    let team = team(&home).await;
     let service = &team.service;
     let mut new = calling(&["closes-at-start"]);
     new.request.ask = AskPolicy::All;
@@ -294,7 +233,7 @@ async fn servers_of_a_clients_process_fail_alike_and_a_hanging_one_ends_with_the
     let home = Home::new(&ways());
     let settings = home.settings();
     let (server, client) = server(home.folder.path(), &settings).await;
-    let offer = home.offer().await;
+    let offer = offer(&home).await;
     // More than the others take, less than a call may.
     let time = Some(Duration::from_secs(20));
     let run = client.create_run(&wanted(&ways(), &offer, time)).await.unwrap();
@@ -324,7 +263,7 @@ async fn a_run_goes_on_with_servers_that_another_process_of_its_client_offers() 
     let home = Home::new(&ways());
     let settings = home.settings();
     let (server, client) = server(home.folder.path(), &settings).await;
-    let offer = home.offer().await;
+    let offer = offer(&home).await;
     let run = client.create_run(&wanted(&["hangs"], &offer, None)).await.unwrap();
     let offering = offer.begin(client.clone(), run.id.clone());
     while state(&client.run(&run.id).await.unwrap(), "Think beside them") != TaskState::Done {
@@ -334,7 +273,7 @@ async fn a_run_goes_on_with_servers_that_another_process_of_its_client_offers() 
     offering.end().await;
     home.mend();
     client.resume_run(&run.id).await.unwrap();
-    let offering = home.offer().await.begin(client.clone(), run.id.clone());
+    let offering = offer(&home).await.begin(client.clone(), run.id.clone());
     let record = watched(&client, &run.id).await;
     offering.end().await;
     assert_eq!(record.tasks[0].text.as_deref(), Some("works"), "{record:?}");

@@ -9,7 +9,7 @@ use harmonic_app::runs::{
     NewRun, NoTools, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource,
 };
 use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
-use harmonic_engine::AgentUse;
+use harmonic_engine::{AgentUse, Engine};
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, Runs};
 use harmonic_launcher::{Deployment, EngineFactory, NoProgress};
@@ -59,6 +59,8 @@ pub struct Setup {
     pub events: EventStream,
     /// Parameters of the agents' models.
     pub parameters: u64,
+    /// What stands before each engine.
+    pub before: fn(Arc<dyn Engine>) -> Arc<dyn Engine>,
 }
 
 impl Setup {
@@ -75,6 +77,7 @@ impl Setup {
             events,
             // Too few to plan.
             parameters: 135_000_000,
+            before: |engine| engine,
         }
     }
 }
@@ -87,7 +90,7 @@ impl Team {
 
     /// The team of `setup` whose journals are in `home`.
     pub async fn of(home: &Path, setup: Setup) -> Self {
-        let Setup { tools, limits, plan, factory, events, parameters } = setup;
+        let Setup { tools, limits, plan, factory, events, parameters, before } = setup;
         let plan = Arc::new(plan);
         let available = Bytes(u64::MAX);
         let deployment =
@@ -101,7 +104,7 @@ impl Team {
             prompt: agent.plan.spec.system.clone(),
             context: agent.plan.context.0,
             parameters: Some(parameters),
-            engine: agent.engine,
+            engine: before(agent.engine),
         });
         let members = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
         let members = Arc::new(members.watching(events));

@@ -1,5 +1,5 @@
-"""An MCP server over standard input and output that fails in the way of its first argument, until the
-file of its second one exists. Its tool `call` says `works` where nothing fails."""
+"""An MCP server over standard input and output that behaves in the way of its first argument. Those that
+fail do so until the file of the second one exists. The tool `call` says `works` where nothing fails."""
 import json
 import os
 import sys
@@ -21,8 +21,19 @@ def hang():
         time.sleep(60)
 
 
-def call(number):
-    if os.path.exists(MENDED) or WAY == "works":
+# The way of a server whose tool is called with one of three words.
+CHOICE = "choice"
+NOTHING = {"type": "object"}
+WORD = {
+    "type": "object", "properties": {"word": {"enum": ["river", "stone", "garden"]}},
+    "required": ["word"], "additionalProperties": False,
+}
+
+
+def call(number, arguments):
+    if WAY == CHOICE:
+        send({"id": number, "result": texts(f"The word is {arguments['word']}.")})
+    elif os.path.exists(MENDED):
         send({"id": number, "result": texts("works")})
     elif WAY == "hangs":
         hang()
@@ -59,8 +70,9 @@ for line in sys.stdin:
         }})
     elif method == "tools/list":
         tool = {
-            "name": "call", "annotations": {"readOnlyHint": True}, "inputSchema": {"type": "object"},
+            "name": "call", "annotations": {"readOnlyHint": True},
+            "inputSchema": WORD if WAY == CHOICE else NOTHING,
         }
         send({"id": number, "result": {"tools": [tool]}})
     elif method == "tools/call":
-        call(number)
+        call(number, message["params"].get("arguments"))
