@@ -2,6 +2,7 @@
 //! are too long for it.
 
 use std::io;
+use std::time::Duration;
 
 use rmcp::model::{ErrorData, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
@@ -13,6 +14,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::long_message::{LONGEST, Watched};
+
+/// Time in which errors must be written when the connection ends.
+const WRITING: Duration = Duration::from_secs(1);
 
 /// Messages of one client.
 pub(crate) struct LineTransport<R: AsyncRead, W: AsyncWrite> {
@@ -71,7 +75,9 @@ where
     }
 
     async fn close(&mut self) -> io::Result<()> {
-        while self.refusals.join_next().await.is_some() {}
+        let written = async { while self.refusals.join_next().await.is_some() {} };
+        // A client that reads nothing holds nobody.
+        let _late = tokio::time::timeout(WRITING, written).await;
         self.inner.close().await
     }
 }
