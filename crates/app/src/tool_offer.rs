@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{AppError, Result};
-use crate::runs::{BoxTools, RunTools};
+use crate::runs::{BoxTools, RunTools, ToolRequest};
 use crate::settings::Settings;
 use crate::tool_processes;
 
@@ -204,7 +204,8 @@ async fn make(
 ) -> ToolCallOutcome {
     let ToolCallOrder { tool, arguments, time_ms, max_bytes, .. } = order;
     let time = Duration::from_millis(time_ms);
-    match tools.call(tool, arguments, time, max_bytes, cancel).await {
+    let request = ToolRequest { tool, arguments, time, bytes: max_bytes, cancel };
+    match tools.call(request).await {
         Ok(output) => ToolCallOutcome::Returned(output),
         Err(ToolFailure::Refused { message }) => ToolCallOutcome::Refused(message),
         Err(ToolFailure::Unknown { message }) => ToolCallOutcome::Unknown(message),

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_api::runs::RunApproach;
 use harmonic_app::runs::{
-    NewRun, NoTools, RunTools, ServiceLimits, TeamEngine, ToolSource,
+    NewRun, NoTools, RunTools, ServiceLimits, TeamEngine, ToolRequest, ToolSource,
 };
 use harmonic_engine::Engine;
 use harmonic_gateway::{RunOwner, Runs, RunsError};
@@ -18,7 +18,6 @@ use harmonic_types::{
 };
 use serde_json::{Map, json};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{Team, ended, has_answer, new_run, nobody, rested, short};
 
@@ -55,21 +54,14 @@ impl RunTools for Held {
         }]
     }
 
-    fn call(
-        &self,
-        _name: String,
-        _arguments: String,
-        _time: Duration,
-        _bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
         let mut released = self.is_released.subscribe();
         async move {
             tokio::select! {
                 _ = released.wait_for(|is_released| *is_released) => {
                     Ok(ToolOutput { text: "released".to_owned(), is_error: false, bytes_cut: 0 })
                 }
-                () = cancel.cancelled() => Err(ToolFailure::Cancelled),
+                () = request.cancel.cancelled() => Err(ToolFailure::Cancelled),
             }
         }
         .boxed()
