@@ -14,9 +14,6 @@ impl RunToken {
     /// Header with which a process that offers tools to a run says which token they know, in lower
     /// case.
     pub const OFFERED_HEADER: &str = "harmonic-run-token";
-    /// Header with which a process that offers tools to a run says which token they know, in lower
-    /// case.
-    pub const OFFERED_HEADER: &str = "harmonic-run-token";
     /// Environment variable of processes that a run has started.
     pub const VARIABLE: &str = "HARMONIC_RUN";
     /// Random bytes of a token.
