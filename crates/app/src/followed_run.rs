@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use harmonic_api::{Client, ClientError, RunNews, RunNewsStream};
 use harmonic_types::RunId;
 use tokio::time::{Instant, sleep_until};

@@ -60,10 +60,7 @@ impl ToolOffer {
     ///
     /// # Errors
     /// When a file or a folder is not what it should be, or a tool cannot be started.
-    pub async fn open(
-        request: &ToolOfferRequest,
-        settings: &Settings,
-    ) -> Result<Option<Self>> {
+    pub async fn open(request: &ToolOfferRequest, settings: &Settings) -> Result<Option<Self>> {
         let ToolOfferRequest { tools, workspace, allow_run } = request;
         if tools.is_none() && workspace.is_none() {
             return Ok(None);

@@ -11,9 +11,7 @@ use harmonic_api::runs::{CreateRun, RunSummary};
 use harmonic_app::run_choice::choose;
 use harmonic_orchestrator::AskPolicy;
 use harmonic_render::runs::{cost, state};
-use harmonic_types::{
-    AgentName, RunId, RunRecord, RunSpent, RunState, Task, TaskGraph, Work,
-};
+use harmonic_types::{AgentName, RunId, RunRecord, RunSpent, RunState, Task, TaskGraph, Work};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
 
@@ -95,7 +93,9 @@ pub(crate) async fn ask_within(
     let record = ended(client, &id, open, reporter, ending).await?;
     let (finish, note) = match &record.state {
         RunState::Done => ("stop", None),
-        RunState::Partial { reason } => ("length", Some(format!("the answer is partial: {reason}"))),
+        RunState::Partial { reason } => {
+            ("length", Some(format!("the answer is partial: {reason}")))
+        }
         other => return Err(Failure::new(format!("{agent} gave no answer: {}", state(other)))),
     };
     let RunSpent { prompt_tokens, cached_tokens, output_tokens, .. } = record.spent;

@@ -4,11 +4,11 @@
 use std::io;
 use std::time::Duration;
 
+use rmcp::RoleServer;
 use rmcp::model::{ErrorData, RequestId};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
 use rmcp::transport::async_rw::AsyncRwTransport;
-use rmcp::RoleServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -19,7 +19,7 @@ use crate::long_message::{LONGEST, Watched};
 const WRITING: Duration = Duration::from_secs(1);
 
 /// Messages of one client.
-pub(crate) struct LineTransport<R: AsyncRead, W: AsyncWrite> {
+pub(crate) struct LineTransport<R: AsyncRead + Unpin, W: AsyncWrite> {
     inner: AsyncRwTransport<RoleServer, Watched<R>, W>,
     too_long: mpsc::UnboundedReceiver<RequestId>,
     /// Errors that are being written. Receiving may be given up at any time, and writing not.

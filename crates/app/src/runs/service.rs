@@ -67,12 +67,7 @@ pub struct ServiceLimits {
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self {
-            open: 64,
-            kept: 1000,
-            journal: Limits::default(),
-            run: RunLimits::default(),
-        }
+        Self { open: 64, kept: 1000, journal: Limits::default(), run: RunLimits::default() }
     }
 }
 

@@ -82,9 +82,9 @@ async fn a_header_of_another_form_is_refused_and_not_repeated() {
     for values in forms {
         let path = "/runs/run_01JABCDEFGHJKMNPQRSTVWXYZ0/tool-calls";
         let request = server.http.get(format!("{}{path}", server.url));
-        let request = values.iter().fold(request, |request, value| {
-            request.header(RunToken::OFFERED_HEADER, *value)
-        });
+        let request = values
+            .iter()
+            .fold(request, |request, value| request.header(RunToken::OFFERED_HEADER, *value));
         let response = within(request.send()).await.expect("an answer");
         assert_eq!(response.status(), 400, "{values:?}");
         let error: Value = within(response.json()).await.expect("JSON");

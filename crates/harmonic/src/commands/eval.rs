@@ -1,8 +1,8 @@
 //! `harmonic eval`.
 
 use harmonic_api::Client;
-use harmonic_app::eval::{self, EvalRequest, EvalSubject};
 use harmonic_app::Settings;
+use harmonic_app::eval::{self, EvalRequest, EvalSubject};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 

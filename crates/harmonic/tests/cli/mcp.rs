@@ -185,8 +185,12 @@ fn a_message_that_is_too_long_is_answered_with_an_error_and_the_next_one_as_ever
     let mut session = Session::start(&server.url, &[]);
     let long = "x".repeat(17 << 20);
     for line in [
-        format!(r#"{{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{{"name":"{long}"}}}}"#),
-        format!(r#"{{"method":"tools/call","params":{{"name":"{long}"}},"jsonrpc":"2.0","id":71}}"#),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{{"name":"{long}"}}}}"#
+        ),
+        format!(
+            r#"{{"method":"tools/call","params":{{"name":"{long}"}},"jsonrpc":"2.0","id":71}}"#
+        ),
     ] {
         let id = if line.ends_with(r#""id":71}"#) { 71 } else { 70 };
         writeln!(session.input.as_mut().unwrap(), "{line}").unwrap();

@@ -17,8 +17,8 @@ use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
 };
 use harmonic_types::{
-    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, RunToken, SpanKind, TaskRecord,
-    TaskSpan, TaskState, ToolEffects,
+    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, RunToken, SpanKind,
+    TaskRecord, TaskSpan, TaskState, ToolEffects,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};

@@ -21,8 +21,7 @@ impl McpConfig {
     pub fn check_programs(&self, environment: &BTreeMap<String, String>) -> Result<(), ToolError> {
         for server in &self.servers {
             let Endpoint::Stdio { command, env, cwd, .. } = &server.endpoint else { continue };
-            let refused =
-                |reason| ToolError::NotStarted { server: server.name.clone(), reason };
+            let refused = |reason| ToolError::NotStarted { server: server.name.clone(), reason };
             if let Some(folder) = cwd.as_deref().filter(|folder| !Path::new(folder).is_dir()) {
                 return Err(refused(format!("there is no folder `{folder}`: correct its `cwd`")));
             }
