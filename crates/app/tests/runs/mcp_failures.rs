@@ -233,11 +233,11 @@ async fn servers_of_a_clients_process_fail_alike_and_a_hanging_one_ends_with_the
     let home = Home::new(&ways());
     let settings = home.settings();
     let (server, client) = server(home.folder.path(), &settings).await;
-    let offer = offer(&home).await;
+    let first = offer(&home).await;
     // More than the others take, less than a call may.
     let time = Some(Duration::from_secs(20));
-    let run = client.create_run(&wanted(&ways(), &offer, time)).await.unwrap();
-    let offering = offer.begin(client.clone(), run.id.clone());
+    let run = client.create_run(&wanted(&ways(), &first, time)).await.unwrap();
+    let offering = first.begin(client.clone(), run.id.clone());
     let record = watched(&client, &run.id).await;
     offering.end().await;
     let RunState::Partial { reason } = &record.state else { panic!("{record:?}") };
@@ -263,9 +263,9 @@ async fn a_run_goes_on_with_servers_that_another_process_of_its_client_offers() 
     let home = Home::new(&ways());
     let settings = home.settings();
     let (server, client) = server(home.folder.path(), &settings).await;
-    let offer = offer(&home).await;
-    let run = client.create_run(&wanted(&["hangs"], &offer, None)).await.unwrap();
-    let offering = offer.begin(client.clone(), run.id.clone());
+    let first = offer(&home).await;
+    let run = client.create_run(&wanted(&["hangs"], &first, None)).await.unwrap();
+    let offering = first.begin(client.clone(), run.id.clone());
     while state(&client.run(&run.id).await.unwrap(), "Think beside them") != TaskState::Done {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use harmonic_api::runs::{RequestedTools, RunApproach, RunChange};
 use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::ServiceLimits;
@@ -23,10 +23,10 @@ use crate::support::{Setup, Team, ended, has_answer, new_run, nobody};
 fn must_call(engine: Arc<dyn Engine>) -> Arc<dyn Engine> {
     Arc::new(Intercepted::new(engine, |engine, mut request| {
         let is_called = request.prompt.messages().iter().any(|message| message.role == Role::Tool);
-        if !request.tools.is_empty() && !is_called {
+        if !request.prompt.tools().is_empty() && !is_called {
             request.tool_choice = ToolChoice::Required;
         }
-        engine.submit(request).boxed()
+        engine.submit(request)
     }))
 }
 
