@@ -153,7 +153,7 @@ fn faults_of_the_configuration_are_named() {
         (with(tools(&[&typo])), "typo.json"),
         (with(tools(&[&unset])), "unset.json"),
         (with(tools(&[&large])), "too long"),
-        (with(tools(&[&nothing])), "there is no program `no-such-program`"),
+        (with(tools(&[&nothing])), "nothing.json"),
         (with(tools(&[&good, &good])), "`a` is there twice"),
         (workspace(&absent), "invalid workspace"),
         (workspace(&good), "invalid workspace"),
