@@ -8,12 +8,10 @@ The clients are processes of this machine, too. Texts are 40 words, sent 32 at a
 import argparse
 import json
 import multiprocessing
-import os
-import signal
-import subprocess
-import tempfile
 import time
 import urllib.request
+
+from served_team import served
 
 WORDS = 40
 INPUTS = 32
@@ -99,32 +97,13 @@ def main():
     parser.add_argument("--stack", default="starter")
     parser.add_argument("--streams", type=int, default=8)
     args = parser.parse_args()
-    folder = tempfile.mkdtemp()
-    log = os.path.join(folder, "log")
-    with open(log, "w") as out:
-        server = subprocess.Popen(
-            [args.harmonic, "up", "--stack", args.stack, "--embedding", "--port", "0", "--yes"],
-            stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
-        )
-    try:
-        url = None
-        while url is None:
-            if server.poll() is not None:
-                raise SystemExit(open(log).read())
-            time.sleep(0.1)
-            for word in open(log).read().split():
-                if word.startswith("http://127.0.0.1:"):
-                    url = word.rstrip("/").removesuffix("/v1")
-                    break
+    with served(args.harmonic, ["--stack", args.stack, "--embedding"]) as url:
         run(url, 2, 1, 1)  # warm
         rows = [
             ("embeddings alone", *run(url, args.seconds, EMBEDDING_CLIENTS, 0)),
             (f"{args.streams} streams alone", *run(url, args.seconds, 0, args.streams)),
             ("both", *run(url, args.seconds, EMBEDDING_CLIENTS, args.streams)),
         ]
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
     print(f"{'load':<20} {'texts/s':>9} {'their tok/s':>12} {'generated tok/s':>16}")
     for name, (inputs, tokens), (generated, _) in rows:
         print(f"{name:<20} {inputs:>9.1f} {tokens:>12.0f} {generated:>16.1f}")

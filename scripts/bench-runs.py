@@ -14,16 +14,15 @@ begins when they have ended, so that the bound of the run has its time on top.
 """
 import argparse
 import concurrent.futures
-import contextlib
 import json
-import os
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+
+from served_team import served
 
 PARTS = [
     "the weather by the sea", "bread and how it is made", "a garden in spring", "old bicycles",
@@ -175,34 +174,6 @@ def rounds(url, count, tokens):
               f"{computed:.0f} of them computed, and of {lengths[0]:.0f}, {lengths[1]:.0f}, in plain "
               f"requests", file=sys.stderr)
     return {name: statistics.median(all_) for name, all_ in found.items()}
-
-
-@contextlib.contextmanager
-def served(harmonic, arguments):
-    """Address of a team that runs meanwhile, with journals of its own."""
-    # On the disk of the program, since a journal is flushed.
-    with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.abspath(harmonic))) as folder:
-        log = os.path.join(folder, "log")
-        environment = {**os.environ, "XDG_STATE_HOME": folder}
-        with open(log, "w") as out:
-            server = subprocess.Popen(
-                [harmonic, "up", "--port", "0", "--yes", *arguments],
-                stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=environment,
-            )
-        try:
-            url = None
-            while url is None:
-                if server.poll() is not None:
-                    raise SystemExit(open(log).read())
-                time.sleep(0.1)
-                for word in open(log).read().split():
-                    if word.startswith("http://127.0.0.1:"):
-                        url = word.rstrip("/").removesuffix("/v1")
-                        break
-            yield url
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait()
 
 
 def row(name, seen, wanted="", holds=None):

@@ -108,10 +108,7 @@ impl Client {
     /// The client of a process that the run of `token` has started: what it asks for is part of that
     /// run.
     pub fn within(mut self, token: &RunToken) -> Self {
-        let mut value =
-            HeaderValue::from_str(token.as_str()).expect("tokens are letters and digits");
-        value.set_sensitive(true);
-        self.within = Some(value);
+        self.within = Some(secret(token));
         self
     }
 
@@ -220,6 +217,13 @@ impl Client {
     ) -> Result<Response, ClientError> {
         checked(url, self.signed(request(&self.fresh)).send().await).await
     }
+}
+
+/// The value of a header with the token of a run; hidden in debug output.
+fn secret(token: &RunToken) -> HeaderValue {
+    let mut value = HeaderValue::from_str(token.as_str()).expect("tokens are letters and digits");
+    value.set_sensitive(true);
+    value
 }
 
 /// JSON document of a response; `expected` describes it in errors.

@@ -25,6 +25,7 @@ pub mod eval;
 mod event;
 pub mod fanout;
 mod file_descriptors;
+pub mod followed_run;
 mod http_threads;
 pub mod inspect;
 pub mod instances;

@@ -39,7 +39,7 @@ pub use scripted_engine::ScriptedEngine;
 pub use service::{RunService, ServiceLimits};
 pub use team::{RunTeam, TeamMember};
 pub use team_engine::TeamEngine;
-pub use tools::{NoTools, RunTools, ToolSource};
+pub use tools::{NoTools, RunTools, ToolRequest, ToolSource};
 
 pub(crate) use box_tools::BoxTools;
 pub(crate) use serving::ServedRuns;

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{AppError, Result};
-use crate::runs::{BoxTools, RunTools};
+use crate::runs::{BoxTools, RunTools, ToolRequest};
 use crate::settings::Settings;
 use crate::tool_processes;
 
@@ -43,6 +43,8 @@ pub struct ToolOfferRequest {
 #[derive(Debug)]
 pub struct ToolOffer {
     tools: Arc<BoxTools>,
+    /// What they know the run by that they are offered to.
+    token: RunToken,
 }
 
 /// An offer to one run. Dropping it ends what runs for it.
@@ -53,16 +55,12 @@ pub struct ToolOffering {
 }
 
 impl ToolOffer {
-    /// Starts the tools of `request` for the run of `token`; `None` where it names none. To be called
-    /// on a thread that lasts as long as the offer.
+    /// Starts the tools of `request` for one run, and tells them a token by which what they start is
+    /// part of it; `None` where it names none. To be called on a thread that lasts as long as the offer.
     ///
     /// # Errors
     /// When a file or a folder is not what it should be, or a tool cannot be started.
-    pub async fn open(
-        request: &ToolOfferRequest,
-        token: Option<RunToken>,
-        settings: &Settings,
-    ) -> Result<Option<Self>> {
+    pub async fn open(request: &ToolOfferRequest, settings: &Settings) -> Result<Option<Self>> {
         let ToolOfferRequest { tools, workspace, allow_run } = request;
         if tools.is_none() && workspace.is_none() {
             return Ok(None);
@@ -77,21 +75,11 @@ impl ToolOffer {
         if *allow_run {
             tool_processes::require_confinement()?;
         }
-        let config = processes.tool_box(mcp, workspace, *allow_run, token);
+        let token = new_token()?;
+        let config = processes.tool_box(mcp, workspace, *allow_run, Some(token.clone()));
         let opened = ToolBox::open(config).await;
         let opened = opened.map_err(AppError::context("the tools cannot be offered"))?;
-        Ok(Some(Self { tools: Arc::new(BoxTools(opened)) }))
-    }
-
-    /// A token for a run that tools are offered to: what they start with it is part of the run.
-    ///
-    /// # Errors
-    /// The system gives no random numbers.
-    pub fn new_token() -> Result<RunToken> {
-        let mut random = [0; RunToken::BYTES];
-        getrandom::fill(&mut random)
-            .map_err(AppError::context("the system gave no random numbers"))?;
-        Ok(RunToken::of(random))
+        Ok(Some(Self { tools: Arc::new(BoxTools(opened)), token }))
     }
 
     /// Descriptions of the tools.
@@ -127,7 +115,7 @@ impl ToolOffer {
     /// Offers the tools to the run `id` on the server of `client`, until its end.
     pub fn begin(self, client: Client, id: RunId) -> ToolOffering {
         let mut serving = JoinSet::new();
-        serving.spawn(serve(Arc::clone(&self.tools), client, id));
+        serving.spawn(serve(Arc::clone(&self.tools), client, id, self.token));
         ToolOffering { tools: self.tools, serving }
     }
 }
@@ -145,12 +133,12 @@ impl ToolOffering {
 
 /// Makes the calls of a run until its end. What else the server says is shown by whoever follows the
 /// run.
-async fn serve(tools: Arc<BoxTools>, client: Client, id: RunId) {
+async fn serve(tools: Arc<BoxTools>, client: Client, id: RunId, token: RunToken) {
     let mut calls = JoinSet::new();
     let process = process_name();
     let mut open: BTreeMap<String, CancellationToken> = BTreeMap::new();
     loop {
-        let mut events = match client.tool_calls(&id, &process).await {
+        let mut events = match client.tool_calls(&id, &process, Some(&token)).await {
             Ok(events) => events,
             Err(ClientError::Unreachable { .. }) => {
                 tokio::time::sleep(RECONNECT_AFTER).await;
@@ -189,6 +177,12 @@ async fn serve(tools: Arc<BoxTools>, client: Client, id: RunId) {
     }
 }
 
+fn new_token() -> Result<RunToken> {
+    let mut random = [0; RunToken::BYTES];
+    getrandom::fill(&mut random).map_err(AppError::context("the system gave no random numbers"))?;
+    Ok(RunToken::of(random))
+}
+
 /// A name that no other process has, for the server to tell a connection that is taken up again from
 /// another process.
 fn process_name() -> String {
@@ -207,7 +201,8 @@ async fn make(
 ) -> ToolCallOutcome {
     let ToolCallOrder { tool, arguments, time_ms, max_bytes, .. } = order;
     let time = Duration::from_millis(time_ms);
-    match tools.call(tool, arguments, time, max_bytes, cancel).await {
+    let request = ToolRequest { tool, arguments, time, bytes: max_bytes, cancel };
+    match tools.call(request).await {
         Ok(output) => ToolCallOutcome::Returned(output),
         Err(ToolFailure::Refused { message }) => ToolCallOutcome::Refused(message),
         Err(ToolFailure::Unknown { message }) => ToolCallOutcome::Unknown(message),

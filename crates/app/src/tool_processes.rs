@@ -28,13 +28,16 @@ impl ToolProcesses {
     /// The MCP servers of the file `path`.
     ///
     /// # Errors
-    /// When it cannot be read, or is no `mcp.json`.
+    /// When it cannot be read, is no `mcp.json`, or names a program that is not there.
     pub(crate) fn mcp(&self, path: &Path) -> Result<McpConfig> {
         let what = format!("the MCP configuration {}", path.display());
         let file = File::open(path).map_err(AppError::context(format!("cannot read {what}")))?;
         let text = run_request::text(file, &what)?;
-        McpConfig::parse(&text, &self.environment)
-            .map_err(AppError::context(format!("invalid {}", path.display())))
+        let invalid = || format!("invalid {}", path.display());
+        let config = McpConfig::parse(&text, &self.environment);
+        let config = config.map_err(AppError::context(invalid()))?;
+        config.check_programs(&self.environment).map_err(AppError::context(invalid()))?;
+        Ok(config)
     }
 
     /// What a tool box with these servers and this workspace is made of. Its processes and servers are

@@ -107,6 +107,13 @@ impl ToolSets {
         Ok(Some(read))
     }
 
+    /// The tool sets with the names of their MCP servers, which each run starts for itself.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, Vec<&str>)> {
+        self.sets.iter().map(|(name, set)| {
+            (name.as_str(), set.servers.iter().map(|server| server.name.as_str()).collect())
+        })
+    }
+
     /// Refuses a grant for a tool that no run can have. Which tools a server offers is known once it
     /// runs, so only its name is checked.
     fn check_granted(&self, tool: &str) -> Result<()> {

@@ -24,6 +24,7 @@ pub mod engine;
 mod engine_handle;
 pub mod generation;
 mod identity;
+mod intercepted;
 pub mod local;
 pub mod machine;
 mod publisher;
@@ -46,6 +47,7 @@ pub use generation::{Admitted, Cancel, Generation};
 /// Batching types used in the [`Machine`] interface.
 pub use harmonic_batching::{Batch, CacheOp, Row, SeqId, SnapshotId, Token};
 pub use identity::Identity;
+pub use intercepted::Intercepted;
 pub use local::{EngineThread, Local, LocalConfig, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
 pub use workers::{CancelFlag, Workers};

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use futures::StreamExt;
 use harmonic_api::runs::Verdict;
-use harmonic_api::{Client, ClientError, RunNews, RunNewsStream};
+use harmonic_api::{Client, ClientError, RunNews};
+use harmonic_app::followed_run::FollowedRun;
 use harmonic_app::run_view::RunView;
 use harmonic_orchestrator::{Approval, ApprovalId};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, runs};
 use harmonic_types::{RunId, RunRecord};
-use tokio::time::{interval, sleep};
+use tokio::time::interval;
 
 use crate::error::FollowError;
 use crate::keys::Keys;
@@ -18,12 +18,6 @@ use crate::stage::{Form, Stage};
 
 /// Between two drawings while no event comes: the time goes on.
 const REDRAW: Duration = Duration::from_secs(1);
-
-/// Times that a broken stream is taken up again, without an event in between.
-const RECONNECTIONS: u32 = 5;
-
-/// Pause before each of them.
-const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
 /// How following a run ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,12 +76,12 @@ struct Follower<'a> {
 
 impl Follower<'_> {
     async fn run(&mut self, stop: &Stop) -> Result<Ending, FollowError> {
-        let (mut stream, mut attempts) = (None, 0);
+        let mut followed = FollowedRun::new(self.client, self.id);
         let mut redraw = interval(REDRAW);
         loop {
             let news = tokio::select! {
                 () = stop.requested() => return Ok(Ending::Interrupted),
-                news = next(self.client, self.id, &self.view, &mut stream) => news,
+                news = followed.next(self.view.last_id()) => news?,
                 key = key(self.keys.as_mut()), if self.question().is_some() => {
                     self.press(key).await?;
                     continue;
@@ -99,25 +93,11 @@ impl Follower<'_> {
                 }
             };
             match news {
-                Ok(Some(news)) => {
-                    attempts = 0;
-                    self.apply(&news)?;
-                }
-                Ok(None) => {
+                Some(news) => self.apply(&news)?,
+                None => {
                     let record = self.client.run(self.id).await?;
                     return Ok(Ending::Run(Box::new(record)));
                 }
-                Err(ClientError::Unreachable { .. } | ClientError::BrokenOff { .. })
-                    if attempts < RECONNECTIONS =>
-                {
-                    attempts += 1;
-                    stream = None;
-                    tokio::select! {
-                        () = stop.requested() => return Ok(Ending::Interrupted),
-                        () = sleep(RECONNECT_AFTER) => {}
-                    }
-                }
-                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -172,23 +152,6 @@ impl Follower<'_> {
             }
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The next news of the run, from a stream that is begun where there is none. Dropping the future
-/// loses nothing.
-async fn next(
-    client: &Client,
-    id: &RunId,
-    view: &RunView,
-    stream: &mut Option<RunNewsStream>,
-) -> Result<Option<RunNews>, ClientError> {
-    if stream.is_none() {
-        *stream = Some(client.run_events(id, view.last_id()).await?);
-    }
-    match stream {
-        Some(events) => events.next().await.transpose(),
-        None => Ok(None),
     }
 }
 

@@ -134,6 +134,12 @@ pub(crate) enum ApiError {
         RunToken::VARIABLE
     )]
     InvalidRunToken,
+    #[error(
+        "invalid header `{}`: expected once, with a random token (`hrt_` and 64 digits of base 16, in \
+         lower case); leave it out where the tools start no runs",
+        RunToken::OFFERED_HEADER
+    )]
+    InvalidOfferedToken,
     #[error("a pull is under way: clients have one at a time, and all keys together {MAX_PULLS}")]
     TooManyPulls,
     #[error(
@@ -244,7 +250,9 @@ impl ApiError {
                 (S::SERVICE_UNAVAILABLE, F::Unavailable, "too_many_listeners", unavailable)
             }
             Self::InvalidEventId { .. } => (S::BAD_REQUEST, F::Invalid, "invalid_event_id", None),
-            Self::InvalidRunToken => (S::BAD_REQUEST, F::Invalid, "invalid_run_token", None),
+            Self::InvalidRunToken | Self::InvalidOfferedToken => {
+                (S::BAD_REQUEST, F::Invalid, "invalid_run_token", None)
+            }
             Self::FixedAgents => (S::FORBIDDEN, F::Forbidden, "agents_are_fixed", None),
             Self::PullFailed { .. } => (S::FAILED_DEPENDENCY, F::Invalid, "pull_failed", None),
             Self::QueueTimeout { .. } => {

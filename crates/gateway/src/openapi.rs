@@ -12,6 +12,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use harmonic_api::{Dialect, sse};
+use harmonic_types::RunToken;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
@@ -148,7 +149,10 @@ fn operation_object(operation: &Operation, body: Option<Value>, agents: &[&str])
         .map(|(name, schema)| json!({"name": name, "in": "path", "required": true, "schema": schema}));
     let process = json!({"name": "process", "in": "query",
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}});
-    let listens = operation.path.ends_with("/tool-calls").then_some(process);
+    let token = json!({"name": RunToken::OFFERED_HEADER, "in": "header",
+        "schema": {"type": "string", "pattern": "^hrt_[0-9a-f]{64}$"}});
+    let is_listener = operation.path.ends_with("/tool-calls");
+    let listens = is_listener.then_some([process, token]).into_iter().flatten();
     let in_query = RESPONSE_QUERY
         .iter()
         .filter(|_| (operation.method, operation.path) == ("get", "/v1/responses/{id}"));

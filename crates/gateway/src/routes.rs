@@ -12,6 +12,7 @@ mod a2a;
 mod anthropic;
 mod ollama;
 mod openai;
+mod own_run;
 mod responses;
 mod run_tools;
 mod runs;

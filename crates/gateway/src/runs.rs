@@ -17,7 +17,7 @@ use harmonic_api::runs::{
 };
 use harmonic_engine::Generation;
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
-use harmonic_types::{Request, RunId, RunRecord};
+use harmonic_types::{Request, RunId, RunRecord, RunToken};
 
 /// Owner of runs: the name of an API key, or `None` where the server needs no key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -251,12 +251,14 @@ pub trait Runs: Send + Sync {
     ) -> BoxFuture<'static, Result<RunToolList, RunsError>>;
 
     /// The calls of the tools that the owner's own process offers, from now on to this listener
-    /// alone. What an earlier one was given stays open where both are of the same `process`.
+    /// alone. What an earlier one was given stays open where both are of the same `process`. What the
+    /// tools start with `token` is part of the run from now on, until another listener has one.
     fn tool_calls(
         &self,
         owner: RunOwner,
         id: RunId,
         process: Option<String>,
+        token: Option<RunToken>,
     ) -> BoxFuture<'static, Result<ToolCalls, RunsError>>;
 
     /// Takes what has come of a call that the owner's process was given; once.

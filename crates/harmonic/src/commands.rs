@@ -18,6 +18,7 @@ mod ps;
 mod report;
 mod run;
 mod runs;
+mod stack_team;
 mod up;
 
 use harmonic_app::Settings;

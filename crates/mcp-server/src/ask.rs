@@ -8,7 +8,7 @@ use harmonic_api::{ChatEvent, Client};
 use harmonic_app::conversation::{AnswerOptions, Conversation};
 use harmonic_types::{AgentName, Event};
 use rmcp::model::{CallToolResult, ContentBlock};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::{Instant, interval_at};
 
 use crate::arguments::{AskAgent, TEXT, check_name, check_text};
@@ -58,14 +58,8 @@ pub(crate) async fn ask_agent(
     arguments: &AskAgent,
     reporter: &mut Reporter,
 ) -> Result<CallToolResult, Failure> {
+    check(arguments)?;
     let AskAgent { agent, prompt, max_tokens } = arguments;
-    check_name("agent", agent)?;
-    check_text("prompt", prompt, TEXT)?;
-    if *max_tokens == Some(0) {
-        return Err(Failure::new(
-            "invalid `max_tokens` 0: expected 1 or more, or none for no limit",
-        ));
-    }
     let options = AnswerOptions { max_tokens: *max_tokens, ..AnswerOptions::default() };
     let request = Conversation::new(AgentName(agent.clone()), None, options).request(prompt);
     let mut ticks = interval_at(Instant::now() + REPORTS, REPORTS);
@@ -103,13 +97,35 @@ pub(crate) async fn ask_agent(
             None => break,
         }
     }
-    let mut content = vec![ContentBlock::text(answer)];
-    if finish.as_deref() == Some("length") {
-        let note = "[The answer was cut off: it reached max_tokens or the end of the context.]";
-        content.push(ContentBlock::text(note));
+    let is_cut = finish.as_deref() == Some("length");
+    let note = "the answer was cut off: it reached max_tokens or the end of the context";
+    let about = json!({ "agent": agent, "finish_reason": finish, "usage": usage });
+    Ok(answered(answer, is_cut.then_some(note), about))
+}
+
+/// Checks what an agent is asked.
+pub(crate) fn check(arguments: &AskAgent) -> Result<(), Failure> {
+    check_name("agent", &arguments.agent)?;
+    check_text("prompt", &arguments.prompt, TEXT)?;
+    if arguments.max_tokens == Some(0) {
+        return Err(Failure::new(
+            "invalid `max_tokens` 0: expected 1 or more, or none for no limit",
+        ));
     }
-    let mut result = CallToolResult::success(content);
-    result.structured_content =
-        Some(json!({ "agent": agent, "finish_reason": finish, "usage": usage }));
-    Ok(result)
+    Ok(())
+}
+
+/// The result of an answer, with what is to be said of it.
+pub(crate) fn answered(answer: String, note: Option<&str>, about: Value) -> CallToolResult {
+    let note = note.map(|note| ContentBlock::text(format!("[{}.]", capitalised(note))));
+    let content = [ContentBlock::text(answer)].into_iter().chain(note);
+    let mut result = CallToolResult::success(content.collect());
+    result.structured_content = Some(about);
+    result
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(characters).collect()
 }

@@ -3,25 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::StreamExt;
 use harmonic_api::runs::RunChange;
-use harmonic_api::{Client, ClientError, RunNews, RunNewsStream};
+use harmonic_api::{Client, RunNews};
+use harmonic_app::followed_run::FollowedRun;
 use harmonic_app::run_view::RunView;
 use harmonic_orchestrator::{RunEvent, TaskId};
 use harmonic_types::{RunId, RunRecord, TaskState};
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::{Instant, interval_at};
 
 use crate::failure::Failure;
 use crate::reporter::Reporter;
 
 /// Between two reports while no task begins or ends: clients give up calls that say nothing.
 const STILL: Duration = Duration::from_secs(5);
-
-/// Times that a broken stream is taken up again, without an event in between.
-const RECONNECTIONS: u32 = 5;
-
-/// Pause before each of them.
-const RECONNECT_AFTER: Duration = Duration::from_millis(500);
 
 /// Follows the run `id` until it ends or is stopped. Dropping the future leaves it running.
 pub(crate) async fn follow(
@@ -30,52 +24,22 @@ pub(crate) async fn follow(
     reporter: &mut Reporter,
 ) -> Result<RunRecord, Failure> {
     let (mut view, mut tasks) = (RunView::default(), Tasks::default());
-    let (mut stream, mut attempts) = (None, 0);
+    let mut followed = FollowedRun::new(client, id);
     let mut still = interval_at(Instant::now() + STILL, STILL);
     loop {
         let news = tokio::select! {
-            news = next(client, id, &view, &mut stream) => news,
+            news = followed.next(view.last_id()) => news?,
             _ = still.tick() => {
                 reporter.report(tasks.steps(), total(&view), going_on(&view)).await;
                 continue;
             }
         };
-        match news {
-            Ok(Some(news)) => {
-                attempts = 0;
-                view.apply(&news);
-                if let Some(message) = tasks.take(&news) {
-                    still.reset();
-                    reporter.report(tasks.steps(), total(&view), message).await;
-                }
-            }
-            Ok(None) => return Ok(client.run(id).await?),
-            Err(ClientError::Unreachable { .. } | ClientError::BrokenOff { .. })
-                if attempts < RECONNECTIONS =>
-            {
-                attempts += 1;
-                stream = None;
-                sleep(RECONNECT_AFTER).await;
-            }
-            Err(error) => return Err(error.into()),
+        let Some(news) = news else { return Ok(client.run(id).await?) };
+        view.apply(&news);
+        if let Some(message) = tasks.take(&news) {
+            still.reset();
+            reporter.report(tasks.steps(), total(&view), message).await;
         }
-    }
-}
-
-/// The next news of the run, from a stream that is begun where there is none. Dropping the future
-/// loses nothing.
-async fn next(
-    client: &Client,
-    id: &RunId,
-    view: &RunView,
-    stream: &mut Option<RunNewsStream>,
-) -> Result<Option<RunNews>, ClientError> {
-    if stream.is_none() {
-        *stream = Some(client.run_events(id, view.last_id()).await?);
-    }
-    match stream {
-        Some(events) => events.next().await.transpose(),
-        None => Ok(None),
     }
 }
 

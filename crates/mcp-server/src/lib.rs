@@ -17,8 +17,10 @@ mod ending;
 mod failure;
 mod follow;
 mod input;
+mod long_message;
 mod reporter;
 mod runs;
 mod server;
+mod transport;
 
 pub use server::{ServeError, serve};

@@ -24,6 +24,7 @@ use crate::failure::Failure;
 use crate::input::standard_input;
 use crate::reporter::Reporter;
 use crate::runs::OpenRuns;
+use crate::transport::LineTransport;
 use crate::{ask, catalogue, runs};
 
 /// Calls at once, at most: runs queue in the team, not here.
@@ -92,7 +93,7 @@ where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    match serve_server(handler, streams).await {
+    match serve_server(handler, LineTransport::new(streams.0, streams.1)).await {
         Ok(service) => {
             // However it ended, the client is gone.
             let _ended = service.waiting().await;
@@ -159,6 +160,12 @@ impl Team {
         if name == "run_team" {
             let arguments: RunTeam = read(arguments)?;
             return runs::run_team(&self.client()?, arguments, &self.open, reporter, ending).await;
+        }
+        if name == "ask_agent" && self.settings.within.is_some() {
+            // As a run of one task: the run from inside of which it is asked pays for it.
+            let arguments: AskAgent = read(arguments)?;
+            let (client, open) = (self.client()?, &self.open);
+            return runs::ask_within(&client, arguments, open, reporter, ending).await;
         }
         // What the others do ends when it is dropped.
         tokio::select! {

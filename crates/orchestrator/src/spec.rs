@@ -145,7 +145,7 @@ pub enum SpecError {
     /// A run that was started from itself, or for the goal of a run above it.
     #[error(
         "the run is a loop: it has the goal of the run {ancestor}, from inside of which it was \
-         started; ask an agent instead of the team"
+         started; answer without another run"
     )]
     Loop {
         /// The run above.
@@ -153,8 +153,8 @@ pub enum SpecError {
     },
     /// A run within too many others.
     #[error(
-        "the run would be {depth} levels below the first one, and {most} are allowed: ask an agent \
-         instead of the team"
+        "the run would be {depth} levels below the first one, and {most} are allowed: answer \
+         without another run"
     )]
     TooDeep {
         /// Its depth.

@@ -2,19 +2,27 @@
 //!
 //! Owns: what a file may say. Invariants: no field is ignored, no server is named twice, and the
 //! values of variables come from the caller.
-//! Does not do: read files or the environment, start servers.
+//! Does not do: read files or the environment, start servers. Whether their programs are there is asked
+//! apart (`programs`).
 
+mod address;
 mod document;
+mod programs;
 mod unique_keys;
 mod variables;
 
 use std::collections::BTreeMap;
+
+use harmonic_types::RunToken;
 
 use crate::limits::SERVERS;
 use document::{Document, Fields};
 
 /// Prefix of the built-in tools, which no server may take.
 const RESERVED: [&str; 2] = ["workspace", "artifact"];
+
+/// Value of the header [`RunToken::HEADER`] in a configuration: the token of the run stands in its place.
+const RUN_TOKEN: &str = "token";
 
 /// Servers of a configuration, in its order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +60,9 @@ pub enum Endpoint {
         url: String,
         /// Headers of each request.
         headers: BTreeMap<String, String>,
+        /// Whether it is told the token of the run: a server on this machine is, another one where its
+        /// configuration asks for that.
+        is_told_run: bool,
     },
 }
 
@@ -155,7 +166,9 @@ fn endpoint(
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(format!("invalid url `{url}`: expected http:// or https://"));
         }
-        Endpoint::Http { url, headers: expand_map("headers", headers)? }
+        let mut headers = expand_map("headers", headers)?;
+        let is_told_run = asks_for_run(&mut headers)? || address::is_of_this_machine(&url);
+        Endpoint::Http { url, headers, is_told_run }
     } else {
         let command = fields.text("command")?.ok_or(
             "missing field `command`: expected the program to start, or `url` for a server that \
@@ -187,6 +200,19 @@ fn endpoint(
         }
     }
     Ok((!disabled).then_some(endpoint))
+}
+
+/// Takes the header that asks for the token of the run, whose value stands for it.
+fn asks_for_run(headers: &mut BTreeMap<String, String>) -> Result<bool, String> {
+    let is_named = |name: &&String| name.eq_ignore_ascii_case(RunToken::HEADER);
+    let Some(name) = headers.keys().find(is_named).cloned() else { return Ok(false) };
+    match headers.remove(&name).as_deref() {
+        Some(RUN_TOKEN) => Ok(true),
+        _ => Err(format!(
+            "field `headers.{name}`: expected the value `{RUN_TOKEN}`, in whose place the server gets \
+             the token of the run"
+        )),
+    }
 }
 
 #[cfg(test)]

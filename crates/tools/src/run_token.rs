@@ -8,7 +8,8 @@ use harmonic_types::RunToken;
 use crate::command::CommandPolicy;
 use crate::config::{Endpoint, McpConfig};
 
-/// Tells `servers` and `commands` the token, whatever their configuration says in its place.
+/// Tells `servers` and `commands` the token, whatever their configuration says in its place. Servers
+/// elsewhere learn it only where they are to: it is a secret of this machine.
 pub(crate) fn tell(
     token: &RunToken,
     servers: &mut McpConfig,
@@ -18,9 +19,11 @@ pub(crate) fn tell(
     for server in &mut servers.servers {
         match &mut server.endpoint {
             Endpoint::Stdio { env, .. } => env.extend([variable()]),
-            Endpoint::Http { headers, .. } => {
+            Endpoint::Http { headers, is_told_run, .. } => {
                 headers.retain(|name, _| !name.eq_ignore_ascii_case(RunToken::HEADER));
-                headers.insert(RunToken::HEADER.to_owned(), token.as_str().to_owned());
+                if *is_told_run {
+                    headers.insert(RunToken::HEADER.to_owned(), token.as_str().to_owned());
+                }
             }
         }
     }

@@ -11,6 +11,9 @@ pub struct RunToken(String);
 impl RunToken {
     /// Header of HTTP requests that come from inside of a run, in lower case.
     pub const HEADER: &str = "harmonic-run";
+    /// Header with which a process that offers tools to a run says which token they know, in lower
+    /// case.
+    pub const OFFERED_HEADER: &str = "harmonic-run-token";
     /// Environment variable of processes that a run has started.
     pub const VARIABLE: &str = "HARMONIC_RUN";
     /// Random bytes of a token.

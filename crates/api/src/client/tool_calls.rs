@@ -3,19 +3,24 @@
 use eventsource_stream::EventStreamError;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use harmonic_types::RunId;
+use harmonic_types::{RunId, RunToken};
 use reqwest::Url;
+use reqwest::header::HeaderName;
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, secret};
 use crate::runs::{AnswerToolCall, ToolCallEvent};
 use crate::sse;
+
+/// Header with the token that the tools of this process know.
+const OFFERED: HeaderName = HeaderName::from_static(RunToken::OFFERED_HEADER);
 
 /// The calls of a run for this process. It ends with the run, or after one error.
 pub type ToolCallStream = BoxStream<'static, Result<ToolCallEvent, ClientError>>;
 
 impl Client {
     /// The calls of the tools that this process offers to a run. An older connection for them gets
-    /// no more; where it was of another `process`, what it was given is lost.
+    /// no more; where it was of another `process`, what it was given is lost. What they start with
+    /// `token` is part of the run from then on.
     ///
     /// # Errors
     /// As [`Client::create_run`].
@@ -23,10 +28,16 @@ impl Client {
         &self,
         id: &RunId,
         process: &str,
+        token: Option<&RunToken>,
     ) -> Result<ToolCallStream, ClientError> {
         let mut url = self.url(&format!("runs/{id}/tool-calls"));
         url.query_pairs_mut().append_pair("process", process);
-        let response = self.send(&url, |client| client.get(url.clone())).await?;
+        let offered = token.map(secret);
+        let request = |client: &reqwest::Client| {
+            let request = client.get(url.clone());
+            offered.iter().fold(request, |request, value| request.header(OFFERED, value.clone()))
+        };
+        let response = self.send(&url, request).await?;
         let events = sse::events(response.bytes_stream());
         Ok(stream::unfold(Some((url, Box::pin(events))), |state| async move {
             let (url, mut events) = state?;

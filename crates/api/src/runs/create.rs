@@ -67,12 +67,6 @@ pub struct CreateRun {
     /// (benchmarks). Refused where an engine cannot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignore_eos: bool,
-    /// Token of the run, for tools that the client's own process offers: what they start with it in
-    /// the header `harmonic-run` is part of the run. Random, as long as that of a server; the server
-    /// chooses one if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = "^hrt_[0-9a-f]{64}$"))]
-    pub token: Option<String>,
 }
 
 /// Bounds of a run; an absent one is no bound.
@@ -130,8 +124,6 @@ pub struct RunRequest {
     pub length: AnswerLength,
     /// Token of the run from inside of which it is started: no field of the body, but a header.
     pub within: Option<RunToken>,
-    /// Token that the client has chosen for the run; `None` lets the server choose.
-    pub token: Option<RunToken>,
 }
 
 /// Length of the answers of a run's `ask` and `vote` tasks.
@@ -198,7 +190,6 @@ impl CreateRun {
             tools: RequestedTools::checked(self.tools, self.workspace, self.client_tools)?,
             seed: self.seed,
             within: None,
-            token: self.token.as_deref().map(token).transpose()?,
         })
     }
 
@@ -296,16 +287,6 @@ fn text(field: &str, text: &str) -> Result<(), ValidationError> {
         return Err(ValidationError::value(field, reason));
     }
     no_nul(field, text)
-}
-
-/// The token of a run. The value is a secret, so an error has none of it.
-fn token(text: &str) -> Result<RunToken, ValidationError> {
-    RunToken::parse(text).ok_or_else(|| {
-        ValidationError::value(
-            "token",
-            "must be `hrt_` and 64 random digits of base 16, in lower case",
-        )
-    })
 }
 
 fn graph_schema(_: &mut SchemaGenerator) -> Schema {

@@ -6,7 +6,6 @@
 //! [`MOST_MS`].
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people who measure")]
 
-mod recording_engine;
 #[path = "../../tests/fixtures/settings.rs"]
 mod settings;
 mod shapes;

@@ -1,7 +1,7 @@
 //! A team on a simulated engine whose steps take no time, with its service of runs.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,7 +9,7 @@ use harmonic_api::runs::{AnswerLength, RequestedTools, RunApproach, RunRequest};
 use harmonic_app::runs::{NewRun, NoTools, RunService, RunTeam, ServiceLimits, TeamMember};
 use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
 use harmonic_engine::sim::{self, CostModel};
-use harmonic_engine::{Engine, EngineError, LocalConfig};
+use harmonic_engine::{Engine, EngineError, Intercepted, LocalConfig};
 use harmonic_events::EventStream;
 use harmonic_launcher::{Deployment, EngineFactory, NoProgress};
 use harmonic_models::catalog;
@@ -20,9 +20,20 @@ use harmonic_types::{
     RunBudget, TaskGraph,
 };
 
-use crate::recording_engine::{RecordingEngine, Requests};
 use crate::settings::settings;
 use crate::shapes::TOKENS;
+
+/// Requests, in the order of their submission.
+type Requests = Arc<Mutex<Vec<Request>>>;
+
+/// An engine that keeps the requests that it gets.
+fn recording(engine: Arc<dyn Engine>, requests: &Requests) -> Arc<dyn Engine> {
+    let requests = Arc::clone(requests);
+    Arc::new(Intercepted::new(engine, move |engine, request| {
+        requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+        engine.submit(request)
+    }))
+}
 
 /// A team, its service, and its one engine.
 pub struct Team {
@@ -50,10 +61,7 @@ impl Team {
             prompt: agent.plan.spec.system.clone(),
             context: agent.plan.context.0,
             parameters: Some(135_000_000),
-            engine: Arc::new(RecordingEngine {
-                inner: agent.engine,
-                requests: Arc::clone(&requests),
-            }),
+            engine: recording(agent.engine, &requests),
         });
         let team = RunTeam::new("starter", members.collect(), plan.max_in_flight);
         let team = Arc::new(team.context("the stack has agents")?);
@@ -77,7 +85,6 @@ impl Team {
             seed: Some(7),
             length: AnswerLength::Exactly(TOKENS),
             within: None,
-            token: None,
         };
         NewRun::from(request)
     }

@@ -1,16 +1,13 @@
 //! The tools of a tool box, as runs use them.
 
-use std::time::Duration;
-
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_orchestrator::ToolFailure;
 use harmonic_tools::{CallLimits, LeftOut, ToolBox, ToolError};
 use harmonic_types::{ToolOutput, ToolSpec};
 use serde_json::{Map, Value};
-use tokio_util::sync::CancellationToken;
 
-use super::tools::RunTools;
+use super::tools::{RunTools, ToolRequest};
 
 /// Tools of a tool box.
 #[derive(Debug)]
@@ -25,19 +22,14 @@ impl BoxTools {
         lines.collect()
     }
 
-    /// Calls the tool `name`, as [`RunTools::call`].
-    async fn called(
-        &self,
-        name: &str,
-        arguments: &str,
-        limits: CallLimits,
-        cancel: &CancellationToken,
-    ) -> Result<ToolOutput, ToolFailure> {
-        let arguments: Map<String, Value> = serde_json::from_str(arguments).map_err(|error| {
-            let message = format!("invalid arguments for `{name}`: not a JSON object: {error}");
+    async fn called(&self, request: ToolRequest) -> Result<ToolOutput, ToolFailure> {
+        let ToolRequest { tool, arguments, time, bytes, cancel } = request;
+        let arguments: Map<String, Value> = serde_json::from_str(&arguments).map_err(|error| {
+            let message = format!("invalid arguments for `{tool}`: not a JSON object: {error}");
             ToolFailure::Refused { message }
         })?;
-        self.0.call(name, arguments, limits, cancel).await.map_err(|error| failure(&error))
+        let limits = CallLimits { time, bytes: usize::try_from(bytes).unwrap_or(usize::MAX) };
+        self.0.call(&tool, arguments, limits, &cancel).await.map_err(|error| failure(&error))
     }
 }
 
@@ -56,18 +48,7 @@ impl RunTools for BoxTools {
         self.0.list()
     }
 
-    fn call(
-        &self,
-        name: String,
-        arguments: String,
-        time: Duration,
-        bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
-        async move {
-            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-            self.called(&name, &arguments, CallLimits { time, bytes }, &cancel).await
-        }
-        .boxed()
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        self.called(request).boxed()
     }
 }

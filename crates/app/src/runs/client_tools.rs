@@ -21,9 +21,8 @@ use harmonic_types::{ToolOutput, ToolSpec};
 use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 
-use super::tools::RunTools;
+use super::tools::{RunTools, ToolRequest};
 
 /// Time in which a client that is gone may come back, as after a broken connection, before its calls
 /// fail. Our own choice.
@@ -175,14 +174,8 @@ impl ClientTools {
     }
 
     /// Asks the client to make a call, and waits for what comes of it.
-    async fn ask(
-        &self,
-        tool: String,
-        arguments: String,
-        time: Duration,
-        max_bytes: u64,
-        cancel: CancellationToken,
-    ) -> Result<ToolOutput, ToolFailure> {
+    async fn ask(&self, request: ToolRequest) -> Result<ToolOutput, ToolFailure> {
+        let ToolRequest { tool, arguments, time, bytes, cancel } = request;
         let refused = |message: String| Err(ToolFailure::Refused { message });
         let Some((_, schema)) = self.tools.get(&tool) else {
             return refused(format!("unknown tool `{tool}`"));
@@ -194,7 +187,7 @@ impl ClientTools {
             return refused(format!("invalid arguments for `{tool}`: {problem}"));
         }
         let time_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let (call, outcome) = self.open(tool.clone(), arguments, time_ms, max_bytes);
+        let (call, outcome) = self.open(tool.clone(), arguments, time_ms, bytes);
         // Whatever ends the wait ends the call.
         let open = GivenUp { tools: self, call };
         let why = tokio::select! {
@@ -378,15 +371,8 @@ impl RunTools for ClientTools {
         self.tools.values().map(|(spec, _)| spec.clone()).collect()
     }
 
-    fn call(
-        &self,
-        name: String,
-        arguments: String,
-        time: Duration,
-        bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
-        self.ask(name, arguments, time, bytes, cancel).boxed()
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        self.ask(request).boxed()
     }
 
     fn is_of_owner(&self, name: &str) -> bool {

@@ -1,15 +1,13 @@
 //! The tools of a run from the server and from its client, under one name each.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::BoxFuture;
 use harmonic_orchestrator::ToolFailure;
 use harmonic_types::{ToolOutput, ToolSpec};
-use tokio_util::sync::CancellationToken;
 
 use super::client_tools::ClientTools;
-use super::tools::RunTools;
+use super::tools::{RunTools, ToolRequest};
 
 /// Tools of the server, and those of the client.
 pub(crate) struct MergedTools {
@@ -36,18 +34,11 @@ impl RunTools for MergedTools {
         self.server.list().into_iter().chain(self.client.list()).collect()
     }
 
-    fn call(
-        &self,
-        name: String,
-        arguments: String,
-        time: Duration,
-        bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
-        if self.client.has(&name) {
-            self.client.call(name, arguments, time, bytes, cancel)
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        if self.client.has(&request.tool) {
+            self.client.call(request)
         } else {
-            self.server.call(name, arguments, time, bytes, cancel)
+            self.server.call(request)
         }
     }
 

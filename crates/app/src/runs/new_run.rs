@@ -46,6 +46,7 @@ pub(crate) struct ServerPart {
     pub(crate) has_meter: bool,
     /// What evaluations have found of the team.
     pub(crate) verdicts: Verdicts,
+    pub(crate) limits: RunLimits,
 }
 
 /// A specification, and why its tasks are found in this way, where the server chose.
@@ -112,7 +113,7 @@ pub(crate) async fn specify(
         // Taken last, since it reserves a budget.
         lineage: Lineage::default(),
         ignore_eos: matches!(length, AnswerLength::Exactly(_)),
-        limits: RunLimits::default(),
+        limits: server.limits,
     };
     Ok(Specified { spec, note })
 }

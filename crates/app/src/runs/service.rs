@@ -26,7 +26,7 @@ use harmonic_api::runs::{RequestedTools, RunSummary};
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_journal::{Durability, Header, Journal, JournalError, Limits, RunIds, Store};
-use harmonic_orchestrator::{Input, Run};
+use harmonic_orchestrator::{Input, Run, RunLimits};
 use harmonic_types::{ClientName, RunId, RunToken};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -61,11 +61,13 @@ pub struct ServiceLimits {
     pub kept: usize,
     /// What one run may leave on the disk.
     pub journal: Limits,
+    /// Limits of each run beside its budget.
+    pub run: RunLimits,
 }
 
 impl Default for ServiceLimits {
     fn default() -> Self {
-        Self { open: 64, kept: 1000, journal: Limits::default() }
+        Self { open: 64, kept: 1000, journal: Limits::default(), run: RunLimits::default() }
     }
 }
 
@@ -186,7 +188,7 @@ impl RunService {
         let shared = &self.shared;
         let started_ms = unix_ms();
         let above = self.above(owner, &new.request)?;
-        let token = self.token_of(&new.request)?;
+        let token = RunToken::of(random()?);
         let RequestedTools { sets, workspace, client } = new.request.tools.clone();
         let tools =
             self.open_tools(sets.clone(), workspace.clone(), token.clone(), &client).await?;
@@ -201,6 +203,7 @@ impl RunService {
             granted: tools.granted(&*shared.tools),
             has_meter: shared.energy.get().is_some(),
             verdicts: self.verdicts(&new.request.approach).await?,
+            limits: shared.limits.run,
         };
         let Specified { mut spec, note } = specify(&shared.team, &new, server).await?;
         let parent = match above {
@@ -253,6 +256,7 @@ impl RunService {
             closed: CancellationToken::new(),
             driver: OnceLock::new(),
             client_tools: tools.client.clone(),
+            offered_token: Mutex::default(),
         });
         {
             let mut runs = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -260,8 +264,7 @@ impl RunService {
                 return Err(errors::stopping());
             }
             runs.runs.insert(id.clone(), Arc::clone(&open));
-            // Of two clients that choose the same one, the first has it.
-            runs.tokens.entry(token.clone()).or_insert_with(|| id.clone());
+            runs.tokens.insert(token, id.clone());
         }
         updates.begin();
         let driver = Driver::new(
@@ -282,7 +285,7 @@ impl RunService {
             first,
         );
         let service = self.clone();
-        let closing = Closing { service, id, token, open: Arc::clone(&open), _place: place };
+        let closing = Closing { service, id, open: Arc::clone(&open), _place: place };
         let driving = self.shared.tasks.spawn(async move {
             // What it drove can be resumed, also where its code panics.
             let ended = AssertUnwindSafe(driver.drive()).catch_unwind().await;
@@ -343,7 +346,6 @@ impl std::fmt::Debug for RunService {
 struct Closing {
     service: RunService,
     id: RunId,
-    token: RunToken,
     open: Arc<OpenRun>,
     _place: OwnedSemaphorePermit,
 }
@@ -362,9 +364,7 @@ impl Drop for Closing {
     fn drop(&mut self) {
         let mut open = self.service.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.runs.remove(&self.id);
-        if open.tokens.get(&self.token) == Some(&self.id) {
-            open.tokens.remove(&self.token);
-        }
+        open.tokens.retain(|_, run| *run != self.id);
         drop(open);
         self.open.updates.close();
         self.open.closed.cancel();

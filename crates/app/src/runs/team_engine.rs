@@ -149,7 +149,6 @@ impl TeamEngine {
                 tools: RequestedTools::default(),
                 seed: request.seed,
                 within: request.within.clone(),
-                token: None,
             })
         };
         let view = self.service.start(owner.clone(), new, gone.unwrap_or_default()).await?;

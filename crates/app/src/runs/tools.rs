@@ -9,21 +9,28 @@ use harmonic_orchestrator::ToolFailure;
 use harmonic_types::{RunToken, ToolOutput, ToolSpec};
 use tokio_util::sync::CancellationToken;
 
+/// A call of a tool that is to be made.
+#[derive(Clone, Debug)]
+pub struct ToolRequest {
+    /// Name of the tool.
+    pub tool: String,
+    /// Its arguments: JSON text that nobody has checked.
+    pub arguments: String,
+    /// Time at whose end the call ends.
+    pub time: Duration,
+    /// Bytes of the result's text, at most.
+    pub bytes: u64,
+    /// Ends the call when it is cancelled.
+    pub cancel: CancellationToken,
+}
+
 /// The tools of a run. Dropping them ends what they are made of.
 pub trait RunTools: Send + Sync {
     /// Their descriptions.
     fn list(&self) -> Vec<ToolSpec>;
 
-    /// Calls the tool `name` with `arguments`, JSON text that nobody has checked. Cancelling
-    /// `cancel`, or the end of `time`, ends the call.
-    fn call(
-        &self,
-        name: String,
-        arguments: String,
-        time: Duration,
-        bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>>;
+    /// Makes a call.
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>>;
 
     /// Whether the tool of this name runs in a process of the run's owner, and not on the server.
     fn is_of_owner(&self, _name: &str) -> bool {
@@ -59,15 +66,8 @@ impl RunTools for NoTools {
         Vec::new()
     }
 
-    fn call(
-        &self,
-        name: String,
-        _arguments: String,
-        _time: Duration,
-        _bytes: u64,
-        _cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
-        let message = format!("unknown tool `{name}`: this run has none");
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        let message = format!("unknown tool `{}`: this run has none", request.tool);
         futures::future::ready(Err(ToolFailure::Refused { message })).boxed()
     }
 }

@@ -62,7 +62,7 @@ async fn the_calls_of_a_run_go_to_its_client_over_http_and_their_results_come_ba
     let client = Client::new(&server.url()).unwrap();
     let tools = [spec("count.up", ToolEffects::ReadOnly)];
     let run = client.create_run(&wanted(calls("count.up", 3), &tools)).await.unwrap();
-    let mut events = client.tool_calls(&run.id, "test").await.unwrap();
+    let mut events = client.tool_calls(&run.id, "test", None).await.unwrap();
     let names = vec!["count.up".to_owned()];
     assert_eq!(events.next().await.unwrap().unwrap(), ToolCallEvent::Tools { names });
     assert_eq!(client.run_tools(&run.id).await.unwrap().client_connected, Some(true));
@@ -83,12 +83,12 @@ async fn the_calls_of_a_run_go_to_its_client_over_http_and_their_results_come_ba
     let record = client.run(&run.id).await.unwrap();
     assert_eq!((record.state, record.answer.as_deref()), (RunState::Done, Some(r#"{"by":2}"#)));
     assert!(client.replay_run(&run.id).await.unwrap().same);
-    let over = client.tool_calls(&run.id, "test").await;
+    let over = client.tool_calls(&run.id, "test", None).await;
     assert!(matches!(over, Err(ClientError::Status { status: 409, .. })));
 
     let plain = CreateRun { goal: "x".to_owned(), ..CreateRun::default() };
     let plain = client.create_run(&plain).await.unwrap();
-    let none = client.tool_calls(&plain.id, "test").await;
+    let none = client.tool_calls(&plain.id, "test", None).await;
     assert!(matches!(none, Err(ClientError::Status { status: 409, .. })));
     server.drain(std::time::Duration::ZERO).await.unwrap();
 }
@@ -132,7 +132,7 @@ async fn an_owner_approves_commands_of_its_own_process_and_nobody_else_sees_its_
     let open = service.approvals(ada.clone(), id.clone()).await.unwrap();
     for refused in [
         service.tools(bob.clone(), id.clone()).await.map(drop),
-        service.tool_calls(bob.clone(), id.clone(), None).await.map(drop),
+        service.tool_calls(bob.clone(), id.clone(), None, None).await.map(drop),
         service
             .answer_tool_call(
                 bob.clone(),
@@ -145,7 +145,7 @@ async fn an_owner_approves_commands_of_its_own_process_and_nobody_else_sees_its_
         let error = refused.unwrap_err();
         assert!(matches!(error, RunsError::NotFound { what: "run", .. }), "{error:?}");
     }
-    let mut events = service.tool_calls(ada.clone(), id.clone(), None).await.unwrap();
+    let mut events = service.tool_calls(ada.clone(), id.clone(), None, None).await.unwrap();
     events.next().await.unwrap();
     // It needs no grant: the command runs with the owner, and not on the server.
     let decided = service.decide(ada.clone(), id.clone(), open[0].id, Decision::Approved, false);
@@ -165,7 +165,7 @@ async fn the_journal_has_the_intent_of_a_call_before_its_client_is_given_it() {
     let mut new = new_run(RunApproach::Plan(calls("count.up", 1)));
     new.request.tools.client = vec![spec("count.up", ToolEffects::ReadOnly)];
     let id = service.create_run(nobody(), new).await.unwrap().id;
-    let mut events = service.tool_calls(nobody(), id.clone(), None).await.unwrap();
+    let mut events = service.tool_calls(nobody(), id.clone(), None, None).await.unwrap();
     events.next().await.unwrap();
     let Some(ToolCallEvent::Call(order)) = events.next().await else { panic!("a call") };
     let journal = home.path().join("journals").join(&id.0).join("journal.jsonl");
@@ -187,13 +187,13 @@ async fn another_process_offers_the_tools_of_a_resumed_run() {
     let mut new = new_run(RunApproach::Plan(calls("count.up", 1)));
     new.request.tools.client = vec![spec("count.up", ToolEffects::ReadOnly)];
     let id = service.create_run(nobody(), new).await.unwrap().id;
-    let mut events = service.tool_calls(nobody(), id.clone(), None).await.unwrap();
+    let mut events = service.tool_calls(nobody(), id.clone(), None, None).await.unwrap();
     events.next().await.unwrap();
     let Some(ToolCallEvent::Call(first)) = events.next().await else { panic!("a call") };
     service.stop(nobody(), id.clone()).await.unwrap();
     assert_eq!(service.tools(nobody(), id.clone()).await.unwrap().client_connected, Some(false));
     service.resume(nobody(), id.clone()).await.unwrap();
-    let mut events = service.tool_calls(nobody(), id.clone(), None).await.unwrap();
+    let mut events = service.tool_calls(nobody(), id.clone(), None, None).await.unwrap();
     events.next().await.unwrap();
     let Some(ToolCallEvent::Call(second)) = events.next().await else { panic!("a call") };
     assert_eq!(first.arguments, second.arguments);

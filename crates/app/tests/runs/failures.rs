@@ -8,7 +8,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_api::runs::{RunApproach, RunRequest};
 use harmonic_app::runs::{
-    NewRun, NoTools, RunService, RunTeam, RunTools, ServiceLimits, TeamMember, ToolSource,
+    NewRun, NoTools, RunService, RunTeam, RunTools, ServiceLimits, TeamMember, ToolRequest,
+    ToolSource,
 };
 use harmonic_engine::{
     AgentSlots, Capabilities, Drained, Engine, EngineError, EngineStatus, Generation, ReslotError,
@@ -21,7 +22,6 @@ use harmonic_types::{
     Tokens, ToolEffects, ToolOutput, ToolSpec, Work,
 };
 use serde_json::{Map, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::settings::settings;
 use crate::sim_factory::SimFactory;
@@ -166,14 +166,8 @@ impl RunTools for Misbehaving {
         MISBEHAVIOURS.iter().map(tool).collect()
     }
 
-    fn call(
-        &self,
-        name: String,
-        _arguments: String,
-        _time: Duration,
-        _bytes: u64,
-        _cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+        let name = request.tool;
         assert_ne!(name, "panics-at-once", "as it says");
         let output = |text: String| Ok(ToolOutput { text, is_error: false, bytes_cut: 0 });
         async move {

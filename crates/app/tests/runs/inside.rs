@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_api::runs::RunApproach;
-use harmonic_app::runs::{NewRun, RunTools, ServiceLimits, TeamEngine, ToolSource};
+use harmonic_app::runs::{
+    NewRun, NoTools, RunTools, ServiceLimits, TeamEngine, ToolRequest, ToolSource,
+};
 use harmonic_engine::Engine;
 use harmonic_gateway::{RunOwner, Runs, RunsError};
 use harmonic_orchestrator::ToolFailure;
@@ -16,7 +18,6 @@ use harmonic_types::{
 };
 use serde_json::{Map, json};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{Team, ended, has_answer, new_run, nobody, rested, short};
 
@@ -53,21 +54,14 @@ impl RunTools for Held {
         }]
     }
 
-    fn call(
-        &self,
-        _name: String,
-        _arguments: String,
-        _time: Duration,
-        _bytes: u64,
-        cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
         let mut released = self.is_released.subscribe();
         async move {
             tokio::select! {
                 _ = released.wait_for(|is_released| *is_released) => {
                     Ok(ToolOutput { text: "released".to_owned(), is_error: false, bytes_cut: 0 })
                 }
-                () = cancel.cancelled() => Err(ToolFailure::Cancelled),
+                () = request.cancel.cancelled() => Err(ToolFailure::Cancelled),
             }
         }
         .boxed()
@@ -296,6 +290,53 @@ async fn the_team_as_a_model_takes_the_token_too() {
     let record = shown(&team, &parent).await;
     assert_eq!(record.children.len(), 1);
     assert!(record.spent.tokens() > 0, "{record:?}");
+}
+
+/// A run whose client offers the tool that it waits in.
+fn held_by_its_client(goal: &str) -> NewRun {
+    let mut new = holding(goal, None);
+    new.request.tools.client = Held::new().list();
+    new
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_knows_the_token_of_the_process_that_offers_its_tools_now() {
+    let home = tempfile::tempdir().unwrap();
+    let team = Team::open(home.path(), Arc::new(NoTools), ServiceLimits::default()).await;
+    let service = &team.service;
+    let [first, second, third] = [1, 2, 3].map(|byte| RunToken::of([byte; RunToken::BYTES]));
+    let run = started(&team, held_by_its_client("Name three rivers")).await;
+    let offer = |process: &str, token: &RunToken| {
+        let process = Some(process.to_owned());
+        service.tool_calls(nobody(), run.clone(), process, Some(token.clone()))
+    };
+    let inside = async |token: &RunToken| {
+        let mut new = within_run("Name three lakes", short(), Some(token.clone()));
+        new.request.budget.tokens = Some(600);
+        let run = service.create_run(nobody(), new).await?;
+        Ok::<_, RunsError>(ended(service, &nobody(), &run.id).await.parent)
+    };
+    assert!(inside(&first).await.is_err(), "nobody has said it");
+    let _offered = offer("one", &first).await.unwrap();
+    assert_eq!(inside(&first).await.unwrap(), Some(run.clone()));
+    // The same process again, and then another one.
+    let _offered = offer("one", &first).await.unwrap();
+    let _offered = offer("two", &second).await.unwrap();
+    assert!(inside(&first).await.is_err(), "its process is gone");
+    assert_eq!(inside(&second).await.unwrap(), Some(run.clone()));
+
+    service.stop(nobody(), run.clone()).await.unwrap();
+    assert!(inside(&second).await.is_err(), "it is stopped");
+    service.resume(nobody(), run.clone()).await.unwrap();
+    let _offered = offer("three", &third).await.unwrap();
+    assert_eq!(inside(&third).await.unwrap(), Some(run.clone()));
+
+    let other = started(&team, held_by_its_client("Name three hills")).await;
+    let taken = service.tool_calls(nobody(), other, None, Some(third)).await.err().unwrap();
+    assert!(
+        matches!(&taken, RunsError::Conflict { message } if message.contains("another run")),
+        "{taken:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,13 +10,18 @@ mod http;
 mod inside;
 mod journals;
 mod kills;
+mod mcp_failures;
+mod mcp_servers;
 mod random_plans;
+mod real_engine;
 mod recorded_team;
 mod service;
 #[path = "../fixtures/settings.rs"]
 mod settings;
 mod sim_factory;
 mod slots;
+#[path = "../../../llama/tests/store/mod.rs"]
+mod store;
 mod support;
 mod team_model;
 mod tool_calls;

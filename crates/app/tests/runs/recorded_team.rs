@@ -6,16 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use harmonic_app::runs::{
     RunService, RunTeam, ScriptedEngine, ServiceLimits, TeamMember, ToolSource,
 };
-use harmonic_engine::{
-    Admitted, AgentSlots, Cancel, Capabilities, Drained, Engine, EngineError, EngineStatus,
-    Generation, ReslotError,
-};
+use harmonic_engine::{Admitted, Cancel, Engine, Generation, Intercepted};
 use harmonic_orchestrator::{Action, CallId, CallSpec, Input};
-use harmonic_types::{Event, FinishReason, Rejection, Request, Tokens, Usage};
+use harmonic_types::{Event, FinishReason, Rejection, Usage};
 use tokio::sync::mpsc;
 
 use crate::journals::JournalledRun;
@@ -41,7 +37,7 @@ pub fn recorded_service(
             }
         }
     });
-    let engine: Arc<dyn Engine> = Arc::new(SlowScript(script));
+    let engine = slow(script);
     let spec = &recorded.spec;
     let members = spec.agents.iter().map(|agent| TeamMember {
         name: agent.name.clone(),
@@ -59,12 +55,10 @@ pub fn recorded_service(
 
 /// Recorded answers that take their time. What was not recorded is answered, too: a call of a tool
 /// whose result a crash took changes what the tasks after it read.
-struct SlowScript(ScriptedEngine);
-
-impl Engine for SlowScript {
-    fn submit(&self, request: Request) -> BoxFuture<'static, Result<Generation, Rejection>> {
+fn slow(script: ScriptedEngine) -> Arc<dyn Engine> {
+    Arc::new(Intercepted::new(Arc::new(script), |script, request| {
         let id = request.id;
-        let recorded = self.0.submit(request);
+        let recorded = script.submit(request);
         async move {
             // Different for each, so that calls end in any order.
             tokio::time::sleep(Duration::from_millis(4 + id.0 % 7)).await;
@@ -83,25 +77,5 @@ impl Engine for SlowScript {
             }
         }
         .boxed()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.0.capabilities()
-    }
-
-    fn count_tokens(&self, request: Request) -> BoxFuture<'_, Result<Tokens, EngineError>> {
-        self.0.count_tokens(request)
-    }
-
-    fn status(&self) -> EngineStatus {
-        self.0.status()
-    }
-
-    fn reslot(&self, slots: AgentSlots) -> BoxFuture<'_, Result<(), ReslotError>> {
-        self.0.reslot(slots)
-    }
-
-    fn drain(&self, grace: Duration) -> BoxFuture<'_, Drained> {
-        self.0.drain(grace)
-    }
+    }))
 }

@@ -9,7 +9,7 @@ use harmonic_app::runs::{
     NewRun, NoTools, RunService, RunTeam, ServiceLimits, TeamMember, ToolSource,
 };
 use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
-use harmonic_engine::AgentUse;
+use harmonic_engine::{AgentUse, Engine};
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunOwner, Runs};
 use harmonic_launcher::{Deployment, EngineFactory, NoProgress};
@@ -27,6 +27,12 @@ pub const SEED: u64 = 7;
 
 /// A goal whose parts the recipe `split` finds.
 pub const GOAL: &str = "- Name three rivers.\n- Name three mountains.\n- Name three lakes.";
+
+/// A folder for the journals of many runs: in memory where the system has such a file system, since a
+/// flush to a disk takes most of their time and tells their tests nothing.
+pub fn folder_in_memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
 
 /// The starter team on simulated engines.
 pub fn simulated(settings: &Settings) -> Plan {
@@ -53,6 +59,8 @@ pub struct Setup {
     pub events: EventStream,
     /// Parameters of the agents' models.
     pub parameters: u64,
+    /// What stands before each engine.
+    pub before: fn(Arc<dyn Engine>) -> Arc<dyn Engine>,
 }
 
 impl Setup {
@@ -69,6 +77,7 @@ impl Setup {
             events,
             // Too few to plan.
             parameters: 135_000_000,
+            before: |engine| engine,
         }
     }
 }
@@ -81,7 +90,7 @@ impl Team {
 
     /// The team of `setup` whose journals are in `home`.
     pub async fn of(home: &Path, setup: Setup) -> Self {
-        let Setup { tools, limits, plan, factory, events, parameters } = setup;
+        let Setup { tools, limits, plan, factory, events, parameters, before } = setup;
         let plan = Arc::new(plan);
         let available = Bytes(u64::MAX);
         let deployment =
@@ -95,7 +104,7 @@ impl Team {
             prompt: agent.plan.spec.system.clone(),
             context: agent.plan.context.0,
             parameters: Some(parameters),
-            engine: agent.engine,
+            engine: before(agent.engine),
         });
         let members = RunTeam::new("starter", members.collect(), plan.max_in_flight).unwrap();
         let members = Arc::new(members.watching(events));
@@ -142,7 +151,6 @@ pub fn new_run(approach: RunApproach) -> NewRun {
         seed: Some(SEED),
         length: AnswerLength::Free,
         within: None,
-        token: None,
     };
     NewRun::from(request)
 }

@@ -7,14 +7,13 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use harmonic_api::runs::RunApproach;
-use harmonic_app::runs::{NewRun, RunTools, ServiceLimits, ToolSource};
+use harmonic_app::runs::{NewRun, RunTools, ServiceLimits, ToolRequest, ToolSource};
 use harmonic_gateway::{Runs, RunsError};
 use harmonic_orchestrator::{AskPolicy, Decision, ToolFailure};
 use harmonic_types::{
     RunState, RunToken, Task, TaskGraph, TaskIndex, ToolEffects, ToolOutput, ToolSpec, Work,
 };
 use serde_json::{Map, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{Team, ended, has_answer, new_run, nobody, rested};
 
@@ -48,15 +47,9 @@ impl RunTools for Ledger {
         }]
     }
 
-    fn call(
-        &self,
-        _name: String,
-        arguments: String,
-        _time: Duration,
-        _bytes: u64,
-        _cancel: CancellationToken,
-    ) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
+    fn call(&self, request: ToolRequest) -> BoxFuture<'_, Result<ToolOutput, ToolFailure>> {
         use std::io::Write;
+        let ToolRequest { arguments, .. } = request;
         async move {
             let file = std::fs::OpenOptions::new().create(true).append(true).open(&self.file);
             // One write: a process that is killed leaves no half of a line.

@@ -133,10 +133,11 @@ fn faults_of_the_configuration_are_named() {
         std::fs::write(&path, text).unwrap();
         path
     };
-    let good = file("good.json", r#"{"mcpServers": {"fs": {"command": "fs"}}}"#);
+    let good = file("good.json", r#"{"mcpServers": {"fs": {"command": "sh"}}}"#);
     let typo = file("typo.json", r#"{"mcpServers": {"fs": {"comand": "fs"}}}"#);
     let unset = file("unset.json", r#"{"mcpServers": {"fs": {"command": "${NOSUCH}"}}}"#);
     let large = file("large.json", &" ".repeat((1 << 20) + 1));
+    let nothing = file("nothing.json", r#"{"mcpServers": {"fs": {"command": "no-such-program"}}}"#);
     let absent = home.path().join("absent");
     let tools = |paths: &[&Path]| paths.iter().map(|at| path("a", at)).collect::<Vec<_>>();
     let granted = |tool: &str| ToolSetRequest {
@@ -152,6 +153,7 @@ fn faults_of_the_configuration_are_named() {
         (with(tools(&[&typo])), "typo.json"),
         (with(tools(&[&unset])), "unset.json"),
         (with(tools(&[&large])), "too long"),
+        (with(tools(&[&nothing])), "nothing.json"),
         (with(tools(&[&good, &good])), "`a` is there twice"),
         (workspace(&absent), "invalid workspace"),
         (workspace(&good), "invalid workspace"),

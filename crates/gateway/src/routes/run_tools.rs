@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use harmonic_api::runs::AnswerToolCall;
 
-use super::owner;
-use super::runs::{Segments, run_id, runs, segment};
-use crate::access::Caller;
+use super::own_run::{OwnRun, Part};
 use crate::api_error::ApiError;
 use crate::event_chunks::shortened;
 use crate::respond::json;
+use crate::run_header::offered_token;
 use crate::runs::RunsError;
 use crate::shared::Shared;
 use crate::tool_call_events;
@@ -30,24 +29,18 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/runs/{id}/tool-calls/{call}", post(answer))
 }
 
-async fn tools(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
-) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
-    Ok(json(StatusCode::OK, &runs.tools(owner(caller.as_ref()), id).await?))
+async fn tools(OwnRun { own, id }: OwnRun) -> Result<Response, ApiError> {
+    Ok(json(StatusCode::OK, &own.runs.tools(own.owner, id).await?))
 }
 
 async fn calls(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
+    OwnRun { own, id }: OwnRun,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
-    let process = process(uri.query())?;
-    let calls = runs.tool_calls(owner(caller.as_ref()), id, process).await?;
+    let (process, token) = (process(uri.query())?, offered_token(&headers)?);
+    let calls = own.runs.tool_calls(own.owner, id, process, token).await?;
     Ok(tool_call_events::streamed(calls, shared.config.ping))
 }
 
@@ -67,17 +60,14 @@ fn process(query: Option<&str>) -> Result<Option<String>, RunsError> {
 
 async fn answer(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    segments: Segments<(String, String)>,
+    OwnRun { own, id }: OwnRun,
+    Part(call): Part,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let runs = runs(&shared)?;
-    let (id, call) = segment(segments)?;
-    let id = run_id(id)?;
     if call.len() > MAX_ID {
         return Err(RunsError::unknown_tool_call(shortened(call)).into());
     }
     let outcome = shared.bodies.json(request, AnswerToolCall::checked).await?;
-    runs.answer_tool_call(owner(caller.as_ref()), id, call, outcome).await?;
+    own.runs.answer_tool_call(own.owner, id, call, outcome).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,30 +1,26 @@
 //! Routes of runs.
 //!
-//! Invariants: every request is for the runs of its own key, with its grants; an id that has not the
-//! form of one is that of no run.
+//! Invariants: every request is for the runs of its own key, with its grants.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use harmonic_api::runs::{ApprovalList, CreateRun, DecideApproval, RunList, RunRequest};
 use harmonic_orchestrator::ApprovalId;
-use harmonic_types::RunId;
 use serde::Deserialize;
 
-use super::owner;
-use crate::access::Caller;
+use super::own_run::{OwnRun, OwnRuns, Part};
 use crate::api_error::ApiError;
 use crate::event_chunks::{last_event_id, shortened};
 use crate::respond::json;
 use crate::run_events;
 use crate::run_header::run_token;
-use crate::runs::{Runs, RunsError};
+use crate::runs::RunsError;
 use crate::shared::Shared;
 
 /// Runs in a list, at most.
@@ -48,19 +44,15 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/runs/{id}/artifacts/{task}", get(artifact))
 }
 
-/// Segments of a path.
-pub(super) type Segments<T> = Result<Path<T>, PathRejection>;
-
 async fn create(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
+    own: OwnRuns,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let runs = runs(&shared)?;
     let within = run_token(request.headers())?;
     let wanted = shared.bodies.json(request, CreateRun::checked).await?;
     let wanted = RunRequest { within, ..wanted };
-    let run = runs.create(owner(caller.as_ref()), wanted).await?;
+    let run = own.runs.create(own.owner, wanted).await?;
     let mut response = json(StatusCode::CREATED, &run);
     if let Ok(place) = HeaderValue::try_from(format!("/runs/{}", run.id)) {
         response.headers_mut().insert(LOCATION, place);
@@ -68,54 +60,37 @@ async fn create(
     Ok(response)
 }
 
-async fn list(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-) -> Result<Response, ApiError> {
-    let listed = runs(&shared)?.list(owner(caller.as_ref()), MAX_LISTED).await?;
+async fn list(own: OwnRuns) -> Result<Response, ApiError> {
+    let listed = own.runs.list(own.owner, MAX_LISTED).await?;
     Ok(json(StatusCode::OK, &RunList::new(listed)))
 }
 
-async fn show(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
-) -> Result<Response, ApiError> {
-    let record = runs(&shared)?.show(owner(caller.as_ref()), run_id(segment(id)?)?).await?;
-    Ok(json(StatusCode::OK, &*record))
+async fn show(OwnRun { own, id }: OwnRun) -> Result<Response, ApiError> {
+    Ok(json(StatusCode::OK, &*own.runs.show(own.owner, id).await?))
 }
 
 async fn events(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
+    OwnRun { own, id }: OwnRun,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     let after = last_event_id(&headers)?;
-    let events = runs.events(owner(caller.as_ref()), id, after).await?;
+    let events = own.runs.events(own.owner, id, after).await?;
     Ok(run_events::streamed(events, shared.config.ping))
 }
 
-async fn approvals(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
-) -> Result<Response, ApiError> {
-    let open = runs(&shared)?.approvals(owner(caller.as_ref()), run_id(segment(id)?)?).await?;
+async fn approvals(OwnRun { own, id }: OwnRun) -> Result<Response, ApiError> {
+    let open = own.runs.approvals(own.owner, id).await?;
     Ok(json(StatusCode::OK, &ApprovalList::new(open)))
 }
 
 /// Answers a question, and returns those that are left.
 async fn decide(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    segments: Segments<(String, String)>,
+    OwnRun { own, id }: OwnRun,
+    Part(approval): Part,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let runs = runs(&shared)?;
-    let (id, approval) = segment(segments)?;
-    let id = run_id(id)?;
     let unknown = |name| RunsError::NotFound {
         what: "approval",
         name: shortened(name),
@@ -123,86 +98,54 @@ async fn decide(
     };
     let number = position(&approval).ok_or_else(|| unknown(approval))?;
     let DecideApproval { decision } = shared.bodies.json(request, Ok).await?;
-    let owner = owner(caller.as_ref());
-    let may_approve = caller.as_ref().is_none_or(|caller| caller.may_approve_commands);
-    let approval = ApprovalId(number);
-    runs.decide(owner.clone(), id.clone(), approval, decision.into(), may_approve).await?;
+    let OwnRuns { runs, owner, may_approve_commands } = own;
+    let (approval, decision) = (ApprovalId(number), decision.into());
+    runs.decide(owner.clone(), id.clone(), approval, decision, may_approve_commands).await?;
     Ok(json(StatusCode::OK, &ApprovalList::new(runs.approvals(owner, id).await?)))
 }
 
 async fn stop(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
+    OwnRun { own, id }: OwnRun,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     no_fields(&shared, request).await?;
-    Ok(json(StatusCode::OK, &runs.stop(owner(caller.as_ref()), id).await?))
+    Ok(json(StatusCode::OK, &own.runs.stop(own.owner, id).await?))
 }
 
 async fn resume(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
+    OwnRun { own, id }: OwnRun,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     no_fields(&shared, request).await?;
-    Ok(json(StatusCode::OK, &runs.resume(owner(caller.as_ref()), id).await?))
+    Ok(json(StatusCode::OK, &own.runs.resume(own.owner, id).await?))
 }
 
 async fn replay(
     State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
+    OwnRun { own, id }: OwnRun,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let (runs, id) = (runs(&shared)?, run_id(segment(id)?)?);
     no_fields(&shared, request).await?;
-    Ok(json(StatusCode::OK, &runs.replay(owner(caller.as_ref()), id).await?))
+    Ok(json(StatusCode::OK, &own.runs.replay(own.owner, id).await?))
 }
 
-async fn remove(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    id: Segments<String>,
-) -> Result<Response, ApiError> {
-    runs(&shared)?.remove(owner(caller.as_ref()), run_id(segment(id)?)?).await?;
+async fn remove(OwnRun { own, id }: OwnRun) -> Result<Response, ApiError> {
+    own.runs.remove(own.owner, id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn artifact(
-    State(shared): State<Arc<Shared>>,
-    caller: Option<Caller>,
-    segments: Segments<(String, String)>,
-) -> Result<Response, ApiError> {
-    let runs = runs(&shared)?;
-    let (id, task) = segment(segments)?;
-    let id = run_id(id)?;
+async fn artifact(OwnRun { own, id }: OwnRun, Part(task): Part) -> Result<Response, ApiError> {
     let number = position(&task).and_then(|task| u32::try_from(task).ok());
     let Some(number) = number else {
         let remedy = "`GET /runs/{id}` lists the tasks, and which are done";
         let name = shortened(task);
         return Err(RunsError::NotFound { what: "artifact", name, remedy }.into());
     };
-    let text = runs.artifact(owner(caller.as_ref()), id, number).await?;
+    let text = own.runs.artifact(own.owner, id, number).await?;
     let media_type = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(([(CONTENT_TYPE, media_type), NO_SNIFF], text).into_response())
-}
-
-pub(super) fn runs(shared: &Shared) -> Result<Arc<dyn Runs>, ApiError> {
-    shared.models().runs().cloned().ok_or(ApiError::RunsDisabled)
-}
-
-/// The segments, or those of no run where they are not UTF-8.
-pub(super) fn segment<T>(segments: Segments<T>) -> Result<T, RunsError> {
-    segments.map(|Path(segments)| segments).map_err(|_| RunsError::unknown_run("�"))
-}
-
-/// The id in a path. What has another form reaches no storage.
-pub(super) fn run_id(text: String) -> Result<RunId, RunsError> {
-    RunId::parse(&text).ok_or_else(|| RunsError::unknown_run(shortened(text)))
 }
 
 /// A number in a path, in its one form.

@@ -15,7 +15,7 @@ use harmonic_gateway::{RunDelivery, RunEvents, RunOwner, Runs, RunsError, ToolCa
 use harmonic_orchestrator::{Approval, ApprovalId, ApprovalSubject, CallId, Decision, TaskId};
 use harmonic_types::{
     Event, FinishReason, Prompt, Request, RunBudget, RunId, RunRecord, RunSpent, RunState,
-    ToolEffects, Usage,
+    RunToken, ToolEffects, Usage,
 };
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ pub struct FakeRuns {
     runs: Mutex<HashMap<(RunOwner, RunId), Kept>>,
     /// Requests of clients, as they arrived.
     pub asked: Mutex<Vec<RunRequest>>,
+    /// Tokens that tools know, as their clients said them.
+    pub offered: Mutex<Vec<Option<RunToken>>>,
     /// What follows runs that do not end by themselves.
     pub generations: Mutex<Vec<mpsc::UnboundedSender<Event>>>,
 }
@@ -355,7 +357,9 @@ impl Runs for FakeRuns {
         owner: RunOwner,
         id: RunId,
         _: Option<String>,
+        token: Option<RunToken>,
     ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
+        self.offered.lock().expect("no panic").push(token);
         ready(self.with(owner, &id, |_| {
             let call = ToolCallOrder {
                 call: "c1".to_owned(),

@@ -1,4 +1,4 @@
-//! The header by which a request says from inside of which run it comes.
+//! The headers by which a request says from inside of which run it comes, and which token tools know.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::fake_runs::FakeRuns;
 use crate::scripted_engine::{Script, ScriptedEngine, within};
 use crate::test_server::{TestServer, body, models};
 
-fn token() -> RunToken {
+pub fn token() -> RunToken {
     RunToken::of([0x5e; RunToken::BYTES])
 }
 
@@ -79,6 +79,21 @@ async fn a_header_of_another_form_is_refused_and_not_repeated() {
             assert!(message.contains("HARMONIC_RUN") && !message.contains("s3cret"), "{message}");
         }
     }
+    for values in forms {
+        let path = "/runs/run_01JABCDEFGHJKMNPQRSTVWXYZ0/tool-calls";
+        let request = server.http.get(format!("{}{path}", server.url));
+        let request = values
+            .iter()
+            .fold(request, |request, value| request.header(RunToken::OFFERED_HEADER, *value));
+        let response = within(request.send()).await.expect("an answer");
+        assert_eq!(response.status(), 400, "{values:?}");
+        let error: Value = within(response.json()).await.expect("JSON");
+        assert_eq!(error["error"]["code"], "invalid_run_token");
+        let message = error["error"]["message"].as_str().expect("a message");
+        let is_named = message.contains(RunToken::OFFERED_HEADER);
+        assert!(is_named && !message.contains("s3cret"), "{message}");
+    }
+    assert_eq!(runs.offered.lock().expect("no panic").len(), 0);
     assert_eq!(runs.asked.lock().expect("no panic").len(), 0);
     assert!(engine.seen.borrow().is_none());
 }

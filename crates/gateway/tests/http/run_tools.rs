@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::fake_runs::id;
+use crate::run_header::token;
 use crate::runs::{goal, refused, request, server};
 use crate::scripted_engine::within;
 
@@ -82,12 +83,14 @@ async fn a_body_names_tools_and_defines_none_of_the_server() {
 
 #[tokio::test]
 async fn the_client_reads_calls_and_answers_each_once() {
-    let (_, server) = server().await;
+    let (runs, server) = server().await;
     let client = Client::new(&server.url).expect("a client");
     within(client.create_run(&goal("x"))).await.expect("a run");
     let tools = within(client.run_tools(&id(0))).await.expect("the tools");
     assert_eq!(tools.of_client().collect::<Vec<_>>(), ["fs.read"]);
-    let calls = within(client.tool_calls(&id(0), "test")).await.expect("a stream");
+    let calls = within(client.tool_calls(&id(0), "test", Some(&token()))).await;
+    let calls = calls.expect("a stream");
+    assert_eq!(runs.offered.lock().expect("no panic").as_slice(), [Some(token())]);
     let events: Vec<_> = within(calls.map(|event| event.expect("whole")).collect()).await;
     assert_eq!(events[0], ToolCallEvent::Tools { names: vec!["fs.read".to_owned()] });
     let ToolCallEvent::Call(call) = &events[1] else { panic!("a call: {events:?}") };

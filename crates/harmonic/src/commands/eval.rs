@@ -1,17 +1,12 @@
 //! `harmonic eval`.
 
-use std::time::Duration;
-
 use harmonic_api::Client;
+use harmonic_app::Settings;
 use harmonic_app::eval::{self, EvalRequest, EvalSubject};
-use harmonic_app::listen::ListenConfig;
-use harmonic_app::serve::TeamServer;
-use harmonic_app::server_choice::serving;
-use harmonic_app::{Settings, TeamRequest};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 
-use super::prepare;
+use super::stack_team::StackTeam;
 use crate::exit::Exit;
 use harmonic_cli::Eval;
 
@@ -23,28 +18,16 @@ pub async fn run(
 ) -> anyhow::Result<Exit> {
     let evaluation =
         Evaluation { args, request: EvalRequest::new(&args.options())?, settings, printer, stop };
-    let progress = Progress::on(printer);
     let Some(stack) = &args.stack else {
-        let choice = args.server.choice();
+        let (choice, progress) = (args.server.choice(), Progress::on(printer));
         let server = choice.client(settings, &progress)?;
         let stack = choice.stack(settings, &progress)?;
         drop(progress);
         return evaluation.of(&server.client, stack).await;
     };
-    let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
-    if let Some(server) = serving(stack, settings, &progress)? {
-        drop(progress);
-        let name = team.resolve(settings)?.name;
-        return evaluation.of(&server.client, Some(name)).await;
-    }
-    let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
-    let name = plan.stack.clone();
-    let starting =
-        TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
-    let team = stop.or(starting).await??;
-    drop(progress);
-    let ended = evaluation.of(&Client::new(&team.url())?, Some(name)).await;
-    team.drain(Duration::ZERO).await?;
+    let team = StackTeam::open(stack, args.yes, settings, printer, stop).await?;
+    let ended = evaluation.of(&team.server.client, Some(team.stack.clone())).await;
+    team.end().await?;
     ended
 }
 

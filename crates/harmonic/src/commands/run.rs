@@ -1,20 +1,17 @@
 //! `harmonic run`.
 
 use std::io::{self, IsTerminal};
-use std::time::Duration;
 
 use harmonic_api::runs::{ClientTool, CreateRun};
-use harmonic_app::listen::ListenConfig;
-use harmonic_app::serve::TeamServer;
-use harmonic_app::server_choice::{ChosenServer, serving};
+use harmonic_app::server_choice::ChosenServer;
 use harmonic_app::tool_offer::ToolOffer;
-use harmonic_app::{Settings, TeamRequest, run_request};
+use harmonic_app::{Settings, run_request};
 use harmonic_follow::{Ending, FollowError, Form, first_note, follow};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress, runs};
 use harmonic_types::{RunId, RunRecord, RunState};
 
-use super::prepare;
+use super::stack_team::StackTeam;
 use crate::error::CliError;
 use crate::exit::Exit;
 use harmonic_cli::Run;
@@ -26,38 +23,20 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     let mut wanted = args.options().request(&task(args)?)?;
-    let token = ToolOffer::new_token()?;
-    let offered = args.offer.request();
-    let opening = ToolOffer::open(&offered, Some(token.clone()), settings);
-    let offer = stop.or(opening).await??;
+    let offer = stop.or(ToolOffer::open(&args.offer.request(), settings)).await??;
     if let Some(offer) = &offer {
-        wanted.token = Some(token.as_str().to_owned());
         wanted.client_tools = offer.specs().into_iter().map(ClientTool::from).collect();
         for left_out in offer.left_out() {
             printer.message(&left_out);
         }
     }
-    let progress = Progress::on(printer);
     let Some(stack) = &args.stack else {
-        let server = args.server.choice().client(settings, &progress)?;
-        drop(progress);
+        let server = args.server.choice().client(settings, &Progress::on(printer))?;
         return start(args, &wanted, offer, &server, printer, stop).await;
     };
-    if let Some(server) = serving(stack, settings, &progress)? {
-        drop(progress);
-        return start(args, &wanted, offer, &server, printer, stop).await;
-    }
-    let team = TeamRequest { stack: Some(stack.clone()), ..TeamRequest::default() };
-    let (plan, _) = prepare::plan(&team, settings, args.yes, printer, stop).await?;
-    let starting =
-        TeamServer::start(plan, ListenConfig::private().with_runs(), settings, &progress);
-    let team = stop.or(starting).await??;
-    drop(progress);
-    let option = String::new();
-    // Within the run that has started this process, which the new server does not know.
-    let server = ChosenServer { client: settings.client(&team.url())?, option };
-    let ended = start(args, &wanted, offer, &server, printer, stop).await;
-    team.drain(Duration::ZERO).await?;
+    let team = StackTeam::open(stack, args.yes, settings, printer, stop).await?;
+    let ended = start(args, &wanted, offer, &team.server, printer, stop).await;
+    team.end().await?;
     ended
 }
 

@@ -31,8 +31,7 @@ pub async fn run(
         }
         RunsCommand::Resume { id, offer, detach } => {
             let id = stop.or(choose(id, &server.client)).await??;
-            // The server has chosen a token of its own when the run went on.
-            let offer = stop.or(ToolOffer::open(&offer.request(), None, settings)).await??;
+            let offer = stop.or(ToolOffer::open(&offer.request(), settings)).await??;
             let resuming = resume(&id, offer, &server, printer);
             let offering = stop.or(resuming).await?.map_err(failed)?;
             if *detach {

@@ -39,6 +39,10 @@ pub async fn run(
         background::detach().context("--log-to is reserved for `up --detach`")?;
     }
     let tools = ToolSets::read(&args.tools.request(), settings)?;
+    for (set, servers) in tools.iter().flat_map(ToolSets::servers) {
+        let servers = servers.join(", ");
+        printer.message(&format!("tool set {set}: a run that names it starts {servers}"));
+    }
     let listen = ListenConfig::new(&args.listen.request(port), settings)?.with_tools(tools);
     let needs_key = listen.needs_key();
     let (plan, is_replaced) = match &args.plan {

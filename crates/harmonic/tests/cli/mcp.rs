@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
+use harmonic_api::runs::RunApproach;
 use harmonic_orchestrator::AskPolicy;
 use harmonic_types::{RunState, RunToken};
 use serde_json::{Value, json};
@@ -151,6 +152,58 @@ fn the_team_runs_for_a_client_with_progress_and_the_result_has_answer_and_cost()
     assert_eq!((requests[0].ask, &requests[0].within), (AskPolicy::Never, &Some(token)));
     assert_eq!(requests[0].budget.tokens, Some(9000));
     assert_eq!(session.end(), (Some(0), String::new()));
+}
+
+#[test]
+fn an_agent_that_is_asked_from_inside_of_a_run_is_a_run_of_one_task_within_it() {
+    let server = ScriptedServer::start(false);
+    let token = RunToken::of([9; RunToken::BYTES]);
+    let mut session = Session::start(&server.url, &[(RunToken::VARIABLE, token.as_str())]);
+    let question = json!({"agent": "writer", "prompt": "Who?", "max_tokens": 9});
+    let answer = session.call("ask_agent", &question);
+    let result = &answer["result"];
+    assert_eq!(result["isError"], false, "{answer}");
+    assert_eq!(result["content"][0]["text"], ANSWER.trim_end());
+    let about = &result["structuredContent"];
+    assert_eq!((&about["agent"], &about["run"]), (&json!("writer"), &json!(ID)));
+    let usage = json!({"prompt_tokens": 270, "completion_tokens": 120, "cached_tokens": 180});
+    assert_eq!((&about["finish_reason"], &about["usage"]), (&json!("stop"), &usage));
+    let failure = session.failure("ask_agent", &json!({"agent": "writer", "prompt": " "}));
+    assert!(failure.contains("invalid `prompt`"), "{failure}");
+    let requests = server.runs.requests();
+    assert_eq!((requests.len(), requests[0].ask), (1, AskPolicy::Never));
+    assert_eq!(requests[0].within, Some(token));
+    assert!(requests[0].goal.ends_with("Who?"), "{}", requests[0].goal);
+    let RunApproach::Plan(plan) = &requests[0].approach else { panic!("a plan") };
+    assert_eq!((plan.tasks.len(), plan.tasks[0].max_tokens), (1, Some(9)));
+    assert_eq!(session.end().0, Some(0));
+}
+
+#[test]
+fn a_message_that_is_too_long_is_answered_with_an_error_and_the_next_one_as_ever() {
+    let server = ScriptedServer::start(false);
+    let mut session = Session::start(&server.url, &[]);
+    let long = "x".repeat(17 << 20);
+    for line in [
+        format!(
+            r#"{{"jsonrpc":"2.0","id":70,"method":"tools/call","params":{{"name":"{long}"}}}}"#
+        ),
+        format!(
+            r#"{{"method":"tools/call","params":{{"name":"{long}"}},"jsonrpc":"2.0","id":71}}"#
+        ),
+    ] {
+        let id = if line.ends_with(r#""id":71}"#) { 71 } else { 70 };
+        writeln!(session.input.as_mut().unwrap(), "{line}").unwrap();
+        let answer = session.next();
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(id), &json!(-32600)));
+        let words = answer["error"]["message"].as_str().unwrap();
+        assert!(words.contains("more than 16 MiB"), "{words}");
+    }
+    // A notification is not answered, however long it is.
+    let note = format!(r#"{{"jsonrpc":"2.0","method":"notifications/{long}"}}"#);
+    writeln!(session.input.as_mut().unwrap(), "{note}").unwrap();
+    assert!(session.ask("tools/list", &json!({}))["result"].is_object());
+    assert_eq!(session.end().0, Some(0));
 }
 
 #[test]

@@ -17,8 +17,8 @@ use harmonic_orchestrator::{
     Approval, ApprovalId, ApprovalSubject, CallId, Decision, RunEvent, TaskId,
 };
 use harmonic_types::{
-    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, SpanKind, TaskRecord,
-    TaskSpan, TaskState, ToolEffects,
+    AgentName, Request, RunBudget, RunId, RunRecord, RunSpent, RunState, RunToken, SpanKind,
+    TaskRecord, TaskSpan, TaskState, ToolEffects,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::{oneshot, watch};
@@ -380,6 +380,7 @@ impl Runs for ScriptedRuns {
         _: RunOwner,
         id: RunId,
         _: Option<String>,
+        _: Option<RunToken>,
     ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
         self.known(&id, |_| stream::empty().boxed())
     }

@@ -11,8 +11,10 @@ use crate::background::{Owner, TEAM};
 use crate::harness::{Ran, User, signal};
 
 /// An MCP server over standard input and output: `add` writes what it is sent to `$LEDGER`, `slow`
-/// never answers the first time, and says `at last` from then on.
+/// never answers the first time, and says `at last` from then on. The run that it is of is in
+/// `$LEDGER.run`.
 const SERVER: &str = r#"
+printf '%s' "$HARMONIC_RUN" > "$LEDGER.run"
 while IFS= read -r line; do
   id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9][0-9]*\).*/\1/p')
   case "$line" in
@@ -173,6 +175,7 @@ fn a_run_names_the_tools_of_its_server_and_defines_none() {
     let desk = Desk::new();
     let up = desk.up("--tools web=mcp.json --workspace site=site --allow-run --grant notes.add");
     assert_eq!(up.code, Some(0), "{up:?}");
+    assert!(up.err.contains("tool set web: a run that names it starts notes"), "{up:?}");
     desk.plan(&[
         ("notes.add", json!({"note": "granted"})),
         ("workspace.write", json!({"path": "out.txt", "content": "by the run"})),
@@ -268,6 +271,45 @@ fn the_tools_of_a_killed_process_are_gone_until_another_one_offers_them() {
 }
 
 #[test]
+fn what_the_tools_of_a_resumed_run_start_is_part_of_it() {
+    let desk = Desk::new();
+    assert_eq!(desk.up("").code, Some(0));
+    desk.plan(&[("notes.add", json!({"note": "asked"}))]);
+    let run = desk.start("run count --plan plan.json --tools mcp.json");
+    let id = desk.newest(|run| run["approvals"] == 1)["id"].as_str().unwrap().to_owned();
+    let token = || std::fs::read_to_string(desk.home().join("ledger.run")).unwrap();
+    let first = token();
+    let inside = |token: &str| {
+        let mut command = desk.user().harmonic(["run", "look", "--solo", "--budget"]);
+        command.args(["tokens=400", "--json"]).env("HARMONIC_RUN", token);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        end(command.spawn().unwrap())
+    };
+    let parent = |ran: &Ran| {
+        let record: Value = serde_json::from_str(&ran.out).unwrap();
+        record["parent"].as_str().map(str::to_owned)
+    };
+    assert_eq!(parent(&inside(&first)), Some(id.clone()));
+    signal(&run, "INT");
+    end(run);
+    let resumed = desk.start(&format!("runs resume {id} --tools mcp.json"));
+    desk.newest(|run| run["approvals"] == 1);
+    let second = token();
+    assert_ne!(first, second);
+    inside(&first).refuses(&["status 409"]);
+    // The process says its token when it connects.
+    let ran = loop {
+        let ran = inside(&second);
+        if !ran.err.contains("status 409") {
+            break ran;
+        }
+    };
+    assert_eq!(parent(&ran), Some(id));
+    desk.answer(&["approve"]);
+    assert_eq!(end(resumed).code, Some(0));
+}
+
+#[test]
 fn a_stopped_run_says_which_tools_nobody_offers() {
     let desk = Desk::new();
     assert_eq!(desk.up("").code, Some(0));
@@ -291,10 +333,12 @@ fn a_stopped_run_says_which_tools_nobody_offers() {
 #[test]
 fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     let desk = Desk::new();
+    desk.user().file("nothing.json", r#"{"mcpServers": {"a": {"command": "no-such-program"}}}"#);
     desk.user().file("typo.json", r#"{"mcpServers": {"a": {"comand": "b"}}}"#);
     for (options, expected) in [
         ("--tools web=absent.json", "absent.json"),
         ("--tools web=typo.json", "missing field `command`"),
+        ("--tools web=nothing.json", "MCP server `a`: there is no program `no-such-program`"),
         ("--tools web=mcp.json --tools web=mcp.json", "`web` is there twice"),
         ("--workspace site=absent", "invalid workspace absent"),
         ("--workspace site=site --grant fs.read", "unknown tool `fs.read`"),
@@ -314,6 +358,7 @@ fn faults_of_tools_end_up_and_run_before_anything_is_started() {
     for (line, expected) in [
         ("run x --tools absent.json", "absent.json"),
         ("run x --tools typo.json", "missing field `command`"),
+        ("run x --tools nothing.json", "there is no program `no-such-program`"),
         ("run x --workspace absent", "invalid workspace absent"),
     ] {
         desk.run(line).refuses(&[expected]);

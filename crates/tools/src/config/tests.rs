@@ -38,10 +38,30 @@ fn a_file_of_claude_code_is_read() {
     let remote = Endpoint::Http {
         url: "https://mcp.example/s3cret".into(),
         headers: [("Authorization".to_owned(), "Bearer s3cret".to_owned())].into(),
+        is_told_run: false,
     };
     let expected = [("files", files), ("far_away", remote)]
         .map(|(name, endpoint)| ServerConfig { name: name.into(), endpoint });
     assert_eq!(servers, expected);
+}
+
+#[test]
+fn a_server_elsewhere_is_told_the_run_where_its_headers_ask_for_it() {
+    let asks = r#", "headers": {"Harmonic-Run": "token"}"#;
+    for (url, headers, expected) in [
+        ("http://127.0.0.1:1/mcp", "", true),
+        ("http://localhost/mcp", asks, true),
+        ("https://mcp.example", "", false),
+        ("https://mcp.example", asks, true),
+    ] {
+        let text = format!(r#"{{"mcpServers": {{"a": {{"url": "{url}"{headers}}}}}}}"#);
+        let Endpoint::Http { headers, is_told_run, .. } =
+            parse(&text).expect("valid").servers.remove(0).endpoint
+        else {
+            panic!("{text}");
+        };
+        assert_eq!((is_told_run, headers.len()), (expected, 0), "{text}");
+    }
 }
 
 #[test]
@@ -57,6 +77,10 @@ fn a_file_of_vs_code_is_read() {
 fn what_is_not_supported_is_named_with_its_server_and_field() {
     let server = |entry: &str| problem(&format!(r#"{{"mcpServers": {{"s": {entry}}}}}"#));
     for (entry, expected) in [
+        (
+            r#"{"url": "http://x", "headers": {"harmonic-run": "hrt_1"}}"#,
+            "field `headers.harmonic-run`: expected the value `token`",
+        ),
         (r#"{"type": "sse", "url": "http://x"}"#, "field `type`: the transport `sse`"),
         (r#"{"type": "ws", "url": "http://x"}"#, "invalid type `ws`"),
         ("{}", "missing field `command`"),

@@ -76,7 +76,7 @@ impl Connection {
                     Err(_) => Err(diagnosis.explain(&late())),
                 }
             }
-            Endpoint::Http { url, headers } => {
+            Endpoint::Http { url, headers, .. } => {
                 let client =
                     BoundedHttp::new(Arc::clone(&diagnosis)).map_err(|error| error.to_string())?;
                 let mut transport = StreamableHttpClientTransportConfig::with_uri(url.as_str())

@@ -25,7 +25,11 @@ async fn config(path: &str, headers: &[(&str, &str)]) -> ToolBoxConfig {
     let address = http_server::start().await;
     let headers: BTreeMap<String, String> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    with_endpoint(Endpoint::Http { url: format!("http://{address}{path}"), headers })
+    with_endpoint(Endpoint::Http {
+        url: format!("http://{address}{path}"),
+        headers,
+        is_told_run: true,
+    })
 }
 
 async fn open(path: &str) -> ToolBox {
@@ -60,7 +64,13 @@ fn the_token_of_the_run_is_sent_in_place_of_a_configured_one() {
             let text = refused(config.clone()).await;
             assert!(text.contains("which run?"), "{text}");
             let told = ToolBoxConfig { run: Some(token.clone()), ..config };
-            assert_eq!(ToolBox::open(told).await.unwrap().list().len(), 5);
+            assert_eq!(ToolBox::open(told.clone()).await.unwrap().list().len(), 5);
+            let mut elsewhere = told;
+            let server = &mut elsewhere.mcp.servers[0];
+            let Endpoint::Http { is_told_run, .. } = &mut server.endpoint else { panic!("HTTP") };
+            *is_told_run = false;
+            let text = refused(elsewhere).await;
+            assert!(text.contains("which run?"), "{text}");
         }
     });
 }
@@ -96,8 +106,11 @@ fn what_is_no_server_is_named() {
             let text = refused(config(path, &[]).await).await;
             assert!(text.contains(expected), "{text}");
         }
-        let nobody =
-            Endpoint::Http { url: "http://127.0.0.1:1/mcp".into(), headers: BTreeMap::new() };
+        let nobody = Endpoint::Http {
+            url: "http://127.0.0.1:1/mcp".into(),
+            headers: BTreeMap::new(),
+            is_told_run: true,
+        };
         let text = refused(own_process::with_endpoint(nobody)).await;
         assert!(text.contains("refused"), "{text}");
         let hanging = config("/hang", &[]).await;

@@ -3,6 +3,7 @@
 use harmonic_types::ToolEffects;
 use serde_json::json;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -23,9 +24,13 @@ type Calling = tokio::task::JoinHandle<Result<ToolOutput, ToolFailure>>;
 
 fn call(tools: &Arc<ClientTools>, cancel: &CancellationToken) -> Calling {
     let (tools, cancel) = (Arc::clone(tools), cancel.clone());
-    let arguments = r#"{"path": "a"}"#.to_owned();
-    Handle::current()
-        .spawn(async move { tools.call("fs.read".to_owned(), arguments, TIME, 8, cancel).await })
+    let request = request(r#"{"path": "a"}"#, cancel);
+    Handle::current().spawn(async move { tools.call(request).await })
+}
+
+fn request(arguments: &str, cancel: CancellationToken) -> ToolRequest {
+    let (tool, arguments) = ("fs.read".to_owned(), arguments.to_owned());
+    ToolRequest { tool, arguments, time: TIME, bytes: 8, cancel }
 }
 
 /// The next call that `calls` gives.
@@ -66,7 +71,7 @@ async fn arguments_against_the_schema_reach_no_client() {
     let tools = tools();
     for arguments in ["", "[]", "{}", r#"{"path": 5}"#] {
         let cancel = CancellationToken::new();
-        let called = tools.call("fs.read".to_owned(), arguments.to_owned(), TIME, 8, cancel).await;
+        let called = tools.call(request(arguments, cancel)).await;
         assert!(matches!(called, Err(ToolFailure::Refused { .. })), "{called:?}");
     }
     let fault = ClientTools::new(&[ToolSpec {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::runs::clock::RunClock;
-use crate::runs::tools::RunTools;
+use crate::runs::tools::{RunTools, ToolRequest};
 use crate::runs::updates::Updates;
 
 /// Time that a tool has to end after its own time, and after it was cancelled.
@@ -65,8 +65,13 @@ impl ToolCall {
         }
         let ToolCallSpec { max_ms, max_bytes, .. } = self.spec;
         let time = Duration::from_millis(max_ms);
-        let (tool, arguments) = (self.spec.tool.clone(), self.spec.arguments.clone());
-        let calling = self.tools.call(tool, arguments, time, max_bytes, self.cancel.clone());
+        let calling = self.tools.call(ToolRequest {
+            tool: self.spec.tool.clone(),
+            arguments: self.spec.arguments.clone(),
+            time,
+            bytes: max_bytes,
+            cancel: self.cancel.clone(),
+        });
         let cancelled = async {
             self.cancel.cancelled().await;
             tokio::time::sleep(GRACE).await;

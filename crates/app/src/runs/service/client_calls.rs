@@ -112,6 +112,7 @@ impl RunService {
         owner: &RunOwner,
         id: &RunId,
         process: Option<String>,
+        token: Option<RunToken>,
     ) -> Result<ToolCalls, RunsError> {
         let open = self.driven(owner, id).await?;
         let Some(tools) = &open.client_tools else {
@@ -119,6 +120,9 @@ impl RunService {
                 message: format!("run `{id}` was started without `client_tools`: it calls none"),
             });
         };
+        if let Some(token) = token {
+            self.learn_token(id, token)?;
+        }
         let ended = open.closed.clone().cancelled_owned();
         Ok(tools.listen(process).take_until(ended).boxed())
     }

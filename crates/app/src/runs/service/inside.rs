@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError};
 use harmonic_api::runs::RunRequest;
 use harmonic_gateway::{RunOwner, RunsError};
 use harmonic_orchestrator::RunSpec;
-use harmonic_types::RunToken;
+use harmonic_types::{RunId, RunToken};
 
-use super::{OpenRun, RunService, owner_name, random};
+use super::verbs::not_driven;
+use super::{OpenRun, RunService, owner_name};
 use crate::runs::driver::{Command, Descent};
 
 impl OpenRun {
@@ -34,15 +35,30 @@ impl RunService {
         self.of_token(owner, token).map(Some).ok_or_else(unknown_token)
     }
 
-    /// Token of the run that is asked for with `request`.
-    pub(super) fn token_of(&self, request: &RunRequest) -> Result<RunToken, RunsError> {
-        let Some(token) = &request.token else { return Ok(RunToken::of(random()?)) };
-        let open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.tokens.contains_key(token) {
-            let message = "the `token` is that of another run: choose a random one".to_owned();
-            return Err(RunsError::Conflict { message });
+    /// Lets `token`, which the tools know that a process of the client offers, count as one of the run
+    /// `id`. That of an earlier process counts no more.
+    pub(super) fn learn_token(&self, id: &RunId, token: RunToken) -> Result<(), RunsError> {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.tokens.get(&token) {
+            Some(known) if known == id => return Ok(()),
+            Some(_) => {
+                let message = format!(
+                    "the token in the header `{}` is that of another run: choose a random one",
+                    RunToken::OFFERED_HEADER
+                );
+                return Err(RunsError::Conflict { message });
+            }
+            None => {}
         }
-        Ok(token.clone())
+        let Some(run) = open.runs.get(id) else { return Err(not_driven(id)) };
+        let mut offered = run.offered_token.lock().unwrap_or_else(PoisonError::into_inner);
+        let earlier = offered.replace(token.clone());
+        drop(offered);
+        if let Some(earlier) = earlier {
+            open.tokens.remove(&earlier);
+        }
+        open.tokens.insert(token, id.clone());
+        Ok(())
     }
 
     /// The open run of `owner` whose tools know `token`.

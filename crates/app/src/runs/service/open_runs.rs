@@ -1,7 +1,7 @@
 //! Runs that are driven, and how their drivers are asked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use harmonic_types::{RunId, RunToken};
 use tokio::sync::{mpsc, oneshot};
@@ -32,6 +32,8 @@ pub(super) struct OpenRun {
     pub(super) driver: OnceLock<AbortHandle>,
     /// Tools that a process of its client offers.
     pub(super) client_tools: Option<Arc<ClientTools>>,
+    /// Token that they know, beside that of the run's tools on the server.
+    pub(super) offered_token: Mutex<Option<RunToken>>,
 }
 
 impl OpenRun {

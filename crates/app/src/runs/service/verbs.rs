@@ -10,7 +10,7 @@ use harmonic_api::runs::{
 use harmonic_engine::Generation;
 use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
-use harmonic_types::{Request, RunId, RunRecord};
+use harmonic_types::{Request, RunId, RunRecord, RunToken};
 
 use super::RunService;
 use super::errors::{blocking, of_journal};
@@ -196,9 +196,10 @@ impl Runs for RunService {
         owner: RunOwner,
         id: RunId,
         process: Option<String>,
+        token: Option<RunToken>,
     ) -> BoxFuture<'static, Result<ToolCalls, RunsError>> {
         let service = self.clone();
-        async move { service.client_calls(&owner, &id, process).await }.boxed()
+        async move { service.client_calls(&owner, &id, process, token).await }.boxed()
     }
 
     fn answer_tool_call(
