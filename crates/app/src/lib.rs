@@ -2,7 +2,7 @@
 //!
 //! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
 //! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
-//! ([`keyring`]), evaluations ([`mod@eval`]), the running teams of this machine ([`instances`],
+//! ([`keyring`]), imports of other programs' settings ([`mod@import`]), evaluations ([`mod@eval`]), the running teams of this machine ([`instances`],
 //! [`background`]), and the tools of
 //! runs: those that a server is configured with ([`tool_sets`]), and those that this process offers
 //! ([`tool_offer`]).
@@ -26,6 +26,7 @@ mod event;
 pub mod fanout;
 mod file_descriptors;
 mod http_threads;
+pub mod import;
 pub mod inspect;
 pub mod instances;
 pub mod keyring;

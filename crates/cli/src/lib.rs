@@ -16,6 +16,7 @@ use harmonic_types::{BudgetRule, EngineKind, Sharing, Tokens};
 pub mod aliases;
 mod bench;
 mod eval;
+mod import;
 mod listen;
 mod running;
 mod runs;
@@ -23,6 +24,7 @@ mod tools;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use eval::Eval;
+pub use import::{Import, ImportArg, ImportOutput};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Mcp, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
@@ -58,6 +60,8 @@ pub enum Command {
     Models(Models),
     /// Show the slots of each agent and the memory ledger
     Plan(Plan),
+    /// Make a stack file of the settings of Ollama, llama-swap or llama-server
+    Import(Import),
     /// Start a team and serve it until Ctrl-C, or in the background
     Up(Up),
     /// List running teams

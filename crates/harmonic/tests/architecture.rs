@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -23,6 +23,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("admission", &["types"]),
     ("batching", &["types", "admission"]),
     ("export", &["types"]),
+    ("import", &["types", "stack"]),
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
@@ -50,6 +51,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
             "profiles",
             "planner",
             "export",
+            "import",
             "events",
             "api",
             "engine",
@@ -114,7 +116,7 @@ const BINARY: &str = "harmonic";
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the crates that may use it outside of tests; all but one have one.
-const ONLY_IN: [(&str, &[&str]); 18] = [
+const ONLY_IN: [(&str, &[&str]); 19] = [
     ("llama-cpp-2", &["harmonic-llama"]),
     ("llama-cpp-sys-2", &["harmonic-llama"]),
     ("llguidance", &["harmonic-engine"]),
@@ -124,7 +126,8 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("indicatif", &["harmonic-render"]),
     ("maud", &["harmonic-report"]),
     ("resvg", &["harmonic-report"]),
-    ("shlex", &["harmonic-export"]),
+    ("shlex", &["harmonic-export", "harmonic-import"]),
+    ("saphyr-parser", &["harmonic-import"]),
     ("comfy-table", &["harmonic-layout"]),
     ("textwrap", &["harmonic-layout"]),
     // One is a client of servers, the other is a server.

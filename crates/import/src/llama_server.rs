@@ -8,6 +8,8 @@ mod command;
 mod flag;
 mod setting;
 
+use std::path::Path;
+
 use harmonic_types::{SamplingOverrides, Tokens};
 
 pub(crate) use self::command::read_words;
@@ -158,6 +160,14 @@ impl ServerSettings {
             });
         }
         self.model_url.clone()
+    }
+
+    /// Notes that the file of the model is looked for in another folder now.
+    pub(crate) fn note_relative_path(&self, place: &Place, notes: &mut Notes) {
+        if self.model.as_ref().is_some_and(|path| Path::new(path).is_relative()) {
+            let reason = "a relative path: it is relative to where harmonic runs, not llama-server";
+            notes.add(NoteKind::Changed, place, "model", reason);
+        }
     }
 
     /// The context of one slot; `None` where the model's file decides.

@@ -6,6 +6,7 @@
 mod agent_comment;
 mod instructions;
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use crate::Surroundings;
@@ -47,19 +48,23 @@ pub fn modelfiles(
     Ok(complete("modelfile", Program::Ollama, drafts, all))
 }
 
-/// The agent's name: `coder` of `coder.Modelfile`, and the folder's of a file called `Modelfile`.
+/// The agent's name: `coder` of `coder.Modelfile` and of `Modelfile.coder`, and the folder's of a file
+/// called `Modelfile`.
 fn name(path: &Path) -> String {
-    let text = |part: Option<&std::ffi::OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    const WORD: &str = "modelfile";
+    let text = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
     let file = text(path.file_name()).unwrap_or_default();
+    // The same length, so that a place in one is a place in the other.
     let lower = file.to_ascii_lowercase();
-    let stem = match lower.strip_suffix("modelfile") {
-        Some(rest) => file[..rest.len()].trim_end_matches(['.', '-', '_']).to_owned(),
-        None => text(path.file_stem()).unwrap_or_default(),
+    let stem = if lower.ends_with(WORD) {
+        file[..file.len() - WORD.len()].trim_end_matches(['.', '-', '_']).to_owned()
+    } else if lower.starts_with("modelfile.") {
+        file[WORD.len() + 1..].to_owned()
+    } else {
+        text(path.file_stem()).unwrap_or_default()
     };
-    if !stem.is_empty() {
-        return stem;
-    }
-    text(path.parent().and_then(Path::file_name)).unwrap_or_default()
+    let folder = || text(path.parent().and_then(Path::file_name));
+    if stem.is_empty() { folder().unwrap_or_default() } else { stem }
 }
 
 fn draft(

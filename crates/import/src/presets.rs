@@ -69,6 +69,7 @@ pub fn presets(text: &str, origin: &str) -> Result<Imported, ImportError> {
             notes.add(NoteKind::LeftOut, &place, section.name, reason);
             continue;
         }
+        settings.note_relative_path(&place, &mut notes);
         drafts.push(AgentDraft {
             name: section.name.to_owned(),
             line: Some(section.line),

@@ -184,8 +184,10 @@ impl Tree<'_> {
                 let Some(node) = self.anchors.get(&anchor) else {
                     return Err(self.error(line, "an alias within its own anchor, or of none"));
                 };
-                self.check(line, node.size())?;
+                let size = node.size();
+                self.check(line, size)?;
                 let node = Node { line, ..node.clone() };
+                self.count(line, size)?;
                 self.value(node, 0)
             }
             Event::DocumentStart(_) if self.root.is_some() => {

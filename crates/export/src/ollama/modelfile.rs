@@ -1,6 +1,7 @@
 //! The Modelfile of an agent.
 
-use harmonic_types::{AgentPlan, EnginePlan, Tokens};
+use harmonic_types::{AgentPlan, AgentSpec, EnginePlan, Tokens};
+use serde_json::json;
 
 use crate::error::ExportError;
 
@@ -34,7 +35,20 @@ pub(super) fn text(
         return Err(ExportError::Prompt { agent: agent.name.clone() });
     }
     let from = base(engine)?;
-    Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n"))
+    let comment = agent_comment(&agent.spec, context);
+    Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n# harmonic: {comment}\n"))
+}
+
+/// What Ollama does not know of an agent, in one line, for `harmonic import modelfile`.
+fn agent_comment(agent: &AgentSpec, context: Tokens) -> serde_json::Value {
+    json!({
+        "tier": agent.tier,
+        "num_ctx": context,
+        "context": agent.context,
+        "min_context": agent.min_context,
+        "role": agent.role,
+        "thinking": agent.thinking,
+    })
 }
 
 /// The model file of the plan, or the model name, which Ollama pulls.

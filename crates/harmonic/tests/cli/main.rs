@@ -16,6 +16,7 @@ mod emit;
 mod evaluations;
 mod forms;
 mod harness;
+mod imports;
 #[cfg(unix)]
 mod interrupt;
 mod keys;

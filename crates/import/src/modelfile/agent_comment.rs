@@ -9,12 +9,13 @@ use crate::agent_draft::AgentDraft;
 /// Start of the comment, after its `#`.
 const START: &str = " harmonic: ";
 
-/// What Ollama does not know of an agent. The context is that of the agent: `num_ctx` is the largest
-/// on its base model.
+/// What Ollama does not know of an agent. `num_ctx` is the context of the Modelfile, which is that of
+/// the plan for all agents on one base model.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AgentComment {
     tier: Tier,
+    num_ctx: Tokens,
     context: Tokens,
     min_context: Option<Tokens>,
     role: String,
@@ -38,10 +39,11 @@ pub(super) fn parse(text: &str) -> Result<Option<AgentComment>, &'static str> {
 impl AgentComment {
     /// Completes `draft`, whose context is that of the Modelfile.
     pub(super) fn apply(self, draft: &mut AgentDraft) {
-        let Self { tier, context, min_context, role, thinking } = self;
-        // A smaller `num_ctx` was written by somebody else since.
-        let context = draft.context.map_or(context, |written| written.min(context));
-        draft.context = Some(context);
+        let Self { tier, num_ctx, context, min_context, role, thinking } = self;
+        // Otherwise somebody has changed the Modelfile since.
+        if draft.context == Some(num_ctx) {
+            draft.context = Some(context);
+        }
         draft.min_context = min_context;
         draft.tier = Some(tier);
         draft.role = Some(role);
