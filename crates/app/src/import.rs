@@ -77,7 +77,8 @@ pub fn save(text: &str, path: &Path, overwrite: bool) -> Result<()> {
 fn store(settings: &Settings) -> Result<PathBuf> {
     let stores = &settings.caches.ollama;
     stores.iter().find(|store| store.join("manifests").is_dir()).cloned().ok_or_else(|| {
-        let searched: Vec<String> = stores.iter().map(|store| store.display().to_string()).collect();
+        let searched: Vec<String> =
+            stores.iter().map(|store| store.display().to_string()).collect();
         AppError::refused(
             format!("no Ollama store in {}", searched.join(", ")),
             "name its folder with --store, or set OLLAMA_MODELS as the server has it",

@@ -3,9 +3,7 @@
 //! Owns: the values of what a source does not say: those that its program uses then, so that the
 //! agent answers as it did there; each has a note.
 
-use harmonic_types::{
-    AgentName, AgentSpec, Sampling, SamplingOverrides, StackSpec, Tier, Tokens,
-};
+use harmonic_types::{AgentName, AgentSpec, Sampling, SamplingOverrides, StackSpec, Tier, Tokens};
 
 use crate::agent_name::AgentNames;
 use crate::imported::Imported;
@@ -122,7 +120,8 @@ fn unusable(model: &str) -> Option<&'static str> {
     if model.chars().any(char::is_control) {
         return Some("the name of its model has control characters");
     }
-    let is_hub = ["https://huggingface.co/", "https://hf.co/"].iter().any(|it| model.starts_with(it));
+    let is_hub =
+        ["https://huggingface.co/", "https://hf.co/"].iter().any(|it| model.starts_with(it));
     if model.contains("://") && !is_hub {
         return Some("its model is a URL: fetch it, and name the file");
     }
@@ -150,9 +149,7 @@ fn agent(
     }
     let context = draft.context.unwrap_or(CONTEXT);
     AgentSpec {
-        role: draft
-            .role
-            .unwrap_or_else(|| format!("{} of {}", shown(&draft.name), program.name())),
+        role: draft.role.unwrap_or_else(|| format!("{} of {}", shown(&draft.name), program.name())),
         name: AgentName(name),
         tier: draft.tier.unwrap_or(TIER),
         model: draft.model,
@@ -175,8 +172,7 @@ fn is_complete(sampling: &SamplingOverrides) -> bool {
         presence_penalty,
         frequency_penalty,
     } = sampling;
-    let numbers =
-        [temperature, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty];
+    let numbers = [temperature, top_p, min_p, repeat_penalty, presence_penalty, frequency_penalty];
     top_k.is_some() && numbers.into_iter().all(Option::is_some)
 }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use harmonic_types::{SamplingOverrides, Tokens};
 
 pub(crate) use self::command::read_words;
-pub(crate) use self::flag::{Flag, Values, of_key, of_variable};
+pub(crate) use self::flag::{Flag, of_key, of_variable};
 use self::setting::Setting;
 use crate::note::{NoteKind, Notes, Place, shown};
 use crate::sampling_value;
@@ -22,7 +22,6 @@ use crate::sampling_value;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
     On,
-    Off,
     Text(&'a str),
 }
 
@@ -74,7 +73,9 @@ impl ServerSettings {
                 "the plan divides slots by tier: `--slots AGENT=N` of `harmonic plan` and `up` \
                  states them"
             }
-            Setting::Unified => "the plan decides this for each machine: it is read for the context",
+            Setting::Unified => {
+                "the plan decides this for each machine: it is read for the context"
+            }
             Setting::ThinkingBudget if self.thinking != Some(false) => {
                 "a number of tokens for thinking is a setting of requests"
             }
@@ -193,7 +194,6 @@ fn as_path(path: &str) -> String {
 fn is_on(value: Value<'_>, negated: bool) -> Result<bool, String> {
     let on = match value {
         Value::On => true,
-        Value::Off => false,
         Value::Text(text) => switch(text.trim())
             .ok_or_else(|| format!("invalid value `{}`: expected on or off", shown(text)))?,
     };
@@ -201,7 +201,8 @@ fn is_on(value: Value<'_>, negated: bool) -> Result<bool, String> {
 }
 
 fn number(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("invalid number `{}`: expected 0 to {}", shown(text), u32::MAX))
+    text.parse()
+        .map_err(|_| format!("invalid number `{}`: expected 0 to {}", shown(text), u32::MAX))
 }
 
 fn whole(text: &str) -> Result<i64, String> {

@@ -200,9 +200,8 @@ impl Model<'_> {
                 };
                 let text = value.text().unwrap_or_default();
                 let expanded = self.macros.expand(text, &self.entry.key, self.surroundings);
-                let set = expanded.and_then(|text| {
-                    sampling_value::set(&mut settings.sampling, key, &text)
-                });
+                let set = expanded
+                    .and_then(|text| sampling_value::set(&mut settings.sampling, key, &text));
                 match set {
                     Ok(()) => {
                         let reason = "it is the agent's default: a request may state another value";

@@ -84,12 +84,7 @@ pub fn presets(text: &str, origin: &str) -> Result<Imported, ImportError> {
     Ok(complete("llama-server", Program::LlamaServer, drafts, notes))
 }
 
-fn read(
-    section: &Section<'_>,
-    settings: &mut ServerSettings,
-    place: &Place,
-    notes: &mut Notes,
-) {
+fn read(section: &Section<'_>, settings: &mut ServerSettings, place: &Place, notes: &mut Notes) {
     let last: HashMap<&str, usize> =
         section.entries.iter().map(|entry| (entry.key, entry.line)).collect();
     for Entry { line, key, value } in &section.entries {
@@ -167,7 +162,9 @@ fn sections<'a>(text: &'a str, origin: &str) -> Result<Vec<Section<'a>>, ImportE
         let key = key.trim();
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
         if key.is_empty() || !key.chars().all(is_plain) {
-            return Err(wrong("invalid key: expected letters, digits, `_`, `.` and `-` before `=`"));
+            return Err(wrong(
+                "invalid key: expected letters, digits, `_`, `.` and `-` before `=`",
+            ));
         }
         if let Some(section) = sections.last_mut() {
             section.entries.push(Entry { line, key, value: value.trim() });
@@ -178,9 +175,7 @@ fn sections<'a>(text: &'a str, origin: &str) -> Result<Vec<Section<'a>>, ImportE
 
 /// Lines that end with `\n`, `\r\n` or `\r`.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split_terminator('\n').flat_map(|line| {
-        line.strip_suffix('\r').unwrap_or(line).split('\r')
-    })
+    text.split_terminator('\n').flat_map(|line| line.strip_suffix('\r').unwrap_or(line).split('\r'))
 }
 
 #[cfg(test)]

@@ -212,7 +212,8 @@ impl Tree<'_> {
         ];
         match limits.into_iter().find(|(exceeded, _)| *exceeded) {
             Some((_, limit)) => {
-                Err(self.error(line, format!("too much, aliases included: expected at most {limit}")))
+                Err(self
+                    .error(line, format!("too much, aliases included: expected at most {limit}")))
             }
             None => Ok(()),
         }
@@ -222,7 +223,8 @@ impl Tree<'_> {
     fn value(&mut self, node: Node, anchor: usize) -> Result<(), ImportError> {
         // The parts of a list or mapping are counted; they are counted again as a copy.
         let is_new = matches!(node.content, Content::Null | Content::Scalar(_));
-        let size = if is_new || anchor > 0 { node.size() } else { Size { nodes: 1, ..Size::default() } };
+        let size =
+            if is_new || anchor > 0 { node.size() } else { Size { nodes: 1, ..Size::default() } };
         self.count(node.line, size)?;
         if anchor > 0 {
             if is_new {

@@ -26,9 +26,8 @@ fn flags_of_llama_cpp() -> BTreeSet<String> {
 }
 
 /// Flags of builds before this one, which configurations still have.
-const EARLIER: [&str; 7] = [
-    "--mlock", "--mmap", "--no-mmap", "-dio", "--direct-io", "-ndio", "--no-direct-io",
-];
+const EARLIER: [&str; 7] =
+    ["--mlock", "--mmap", "--no-mmap", "-dio", "--direct-io", "-ndio", "--no-direct-io"];
 
 #[test]
 fn every_flag_of_the_table_is_one_of_llama_cpp() {

@@ -7,9 +7,7 @@ use harmonic_export::{ExportKind, ExportedFile, files};
 use harmonic_import::{Modelfile, NoteKind, Surroundings, llama_swap, modelfiles};
 use harmonic_models::{CATALOG_NAMES, catalog};
 use harmonic_planner::{PlanOptions, PlannedModel};
-use harmonic_types::{
-    AgentName, AgentSpec, KvLayout, Plan, Sampling, StackSpec, Tier, Tokens,
-};
+use harmonic_types::{AgentName, AgentSpec, KvLayout, Plan, Sampling, StackSpec, Tier, Tokens};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -54,10 +52,10 @@ fn agent() -> impl Strategy<Value = AgentSpec> {
 
 fn stack() -> impl Strategy<Value = StackSpec> {
     vec(agent(), 1..6).prop_map(|agents| {
-        let named = agents.into_iter().enumerate().map(|(index, agent)| AgentSpec {
-            name: AgentName(format!("agent_{index}")),
-            ..agent
-        });
+        let named = agents
+            .into_iter()
+            .enumerate()
+            .map(|(index, agent)| AgentSpec { name: AgentName(format!("agent_{index}")), ..agent });
         StackSpec { name: "random".to_owned(), agents: named.collect() }
     })
 }

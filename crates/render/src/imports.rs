@@ -26,8 +26,7 @@ pub fn report(imported: &Imported, width: Width) -> String {
     }
     for kind in KINDS {
         let notes = imported.notes.iter().filter(|note| note.kind == kind);
-        let items: Vec<String> =
-            notes.map(|note| list_item(&note.to_string(), width)).collect();
+        let items: Vec<String> = notes.map(|note| list_item(&note.to_string(), width)).collect();
         if !items.is_empty() {
             lines.push(format!("{}:", kind.title()));
             lines.extend(items);

@@ -99,7 +99,8 @@ impl Limit {
 /// them; `None` where it is, and for `top_k`, whose every value is valid.
 pub fn violated(key: &str, value: f32) -> Option<&'static str> {
     let limits = [TEMPERATURE, TOP_P, MIN_P, REPEAT, PRESENCE, FREQUENCY];
-    let limit = limits.into_iter().find(|limit| limit.key.strip_prefix("sampling.") == Some(key))?;
+    let limit =
+        limits.into_iter().find(|limit| limit.key.strip_prefix("sampling.") == Some(key))?;
     (!(limit.allowed)(value)).then_some(limit.expected)
 }
 

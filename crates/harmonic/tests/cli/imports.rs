@@ -33,7 +33,9 @@ fn what_was_not_taken_over_is_listed_with_its_line() {
     user.file("config.yaml", CONFIG);
     let ran = user.run(["import", "llama-swap", "config.yaml"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    for line in ["config.yaml:1: logLevel: ", "config.yaml:4: -np of Coder:Big: ", "config.yaml:5: ttl of "] {
+    for line in
+        ["config.yaml:1: logLevel: ", "config.yaml:4: -np of Coder:Big: ", "config.yaml:5: ttl of "]
+    {
         assert!(ran.err.contains(line), "`{line}` is missing: {ran:?}");
     }
     assert!(ran.out.contains("model = \"/models/coder.gguf\"\ncontext = 4096\n"), "{ran:?}");
@@ -84,7 +86,8 @@ fn modelfiles_that_plan_emits_are_the_same_agents_again() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let agents = ["executive", "operator", "technical_director", "research_director"];
     let files = agents.map(|agent| format!("files/{agent}.Modelfile"));
-    let import = ["import", "modelfile", "--json"].into_iter().chain(files.iter().map(String::as_str));
+    let import =
+        ["import", "modelfile", "--json"].into_iter().chain(files.iter().map(String::as_str));
     let document = user.run(import).json();
     assert_eq!(document["notes"].as_array().unwrap().len(), 0, "{document}");
     let stack = planned_agents(&user);
@@ -96,6 +99,7 @@ fn modelfiles_that_plan_emits_are_the_same_agents_again() {
 
 /// The agents of the plan of the stack `standard`.
 fn planned_agents(user: &User) -> Vec<serde_json::Value> {
-    let plan = user.run(["plan", "--stack", "standard", "--hardware", "dgx-spark", "--json"]).json();
+    let plan =
+        user.run(["plan", "--stack", "standard", "--hardware", "dgx-spark", "--json"]).json();
     plan["agents"].as_array().unwrap().clone()
 }

@@ -29,6 +29,7 @@ impl Macros {
             return self;
         };
         for entry in entries {
+            let is_full = self.defined.len() == MAX_MACROS;
             let place = place.at(entry.line);
             let Some(value) = entry.value.text().filter(|value| value.len() <= LONGEST) else {
                 notes.add(NoteKind::Invalid, &place, &entry.key, "a macro: expected a short text");
@@ -36,7 +37,7 @@ impl Macros {
             };
             match self.defined.iter_mut().find(|(name, _)| *name == entry.key) {
                 Some((_, old)) => value.clone_into(old),
-                None if self.defined.len() == MAX_MACROS => {
+                None if is_full => {
                     let reason = format!("too many macros: expected at most {MAX_MACROS}");
                     notes.add(NoteKind::Invalid, &place, &entry.key, reason);
                 }
@@ -99,7 +100,8 @@ mod tests {
             &mut Notes::new("x"),
         );
         let surroundings = Surroundings { home: Some("/home/me"), ..Surroundings::default() };
-        let expanded = all.expand("${args} ${new} ${MODEL_ID} ${env.HOME} ${env.KEY}", "m", &surroundings);
+        let expanded =
+            all.expand("${args} ${new} ${MODEL_ID} ${env.HOME} ${env.KEY}", "m", &surroundings);
         assert_eq!(expanded.unwrap(), "-c 1 --port 5800 2 m /home/me ${env.KEY}");
     }
 

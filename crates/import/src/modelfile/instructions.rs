@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn lines_of_other_systems_are_lines() {
-        let read = read("\u{feff}FROM a\r\nSYSTEM \"\"\"b\r\nc\"\"\"\r\nPARAMETER top_k 1\rLICENSE x");
+        let read =
+            read("\u{feff}FROM a\r\nSYSTEM \"\"\"b\r\nc\"\"\"\r\nPARAMETER top_k 1\rLICENSE x");
         assert_eq!(
             read,
             [

@@ -18,7 +18,8 @@ pub(crate) fn set_parameter(
         match value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
             Some(tokens) => draft.context = Some(Tokens(tokens)),
             None => {
-                let reason = format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
+                let reason =
+                    format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
                 notes.add(NoteKind::Invalid, place, name, reason);
             }
         }

@@ -167,7 +167,9 @@ fn check_config(
         }
     };
     if config.is_remote() {
-        return Err("it runs on another machine: `--engine remote=URL` uses such a server".to_owned());
+        return Err(
+            "it runs on another machine: `--engine remote=URL` uses such a server".to_owned()
+        );
     }
     if !config.is_gguf() {
         return Err("its weights are not in the format GGUF".to_owned());

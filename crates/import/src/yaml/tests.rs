@@ -21,7 +21,8 @@ fn shown(node: &Node) -> String {
 
 #[test]
 fn a_text_is_a_tree_with_lines() {
-    let node = parse("# c\na: 1\nb:\n  - x\n  - ~\n  - \"~\"\nc: |\n  one\n  two\nd:\n", "x").unwrap();
+    let node =
+        parse("# c\na: 1\nb:\n  - x\n  - ~\n  - \"~\"\nc: |\n  one\n  two\nd:\n", "x").unwrap();
     let expected = "{a@2: \"1\", b@3: [\"x\", null, \"~\"], c@7: \"one\\ntwo\\n\", d@10: null}";
     assert_eq!(shown(&node), expected);
     assert_eq!(shown(&parse("", "x").unwrap()), "null");

@@ -49,7 +49,7 @@ proptest! {
         let stack = StackSpec { name, agents: named.collect() };
         let text = write(&stack);
         let read = parse(&text, "written.toml");
-        prop_assert_eq!(read.map_err(|error| format!("{error}\n{text}"))?, stack);
+        prop_assert_eq!(read.map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?, stack);
     }
 }
 
