@@ -18,6 +18,9 @@ const ALL: &str = "*";
 /// Section of the keys before the first header.
 const FIRST: &str = "default";
 
+/// Version of the format, which llama-server skips.
+const VERSION: &str = "version";
+
 /// Keys of the router, which are no flags of a server.
 const ROUTER: [&str; 3] = ["load-on-startup", "stop-timeout", "dedup-cache-models"];
 
@@ -93,9 +96,6 @@ fn read(section: &Section<'_>, settings: &mut ServerSettings, place: &Place, not
             notes.add(NoteKind::Changed, &place, key, "stated again below: the last one counts");
             continue;
         }
-        if *key == "version" {
-            continue;
-        }
         if ROUTER.contains(key) {
             let reason = "models of a plan are loaded when the team starts";
             notes.add(NoteKind::NotExpressed, &place, key, reason);
@@ -166,7 +166,7 @@ fn sections<'a>(text: &'a str, origin: &str) -> Result<Vec<Section<'a>>, ImportE
                 "invalid key: expected letters, digits, `_`, `.` and `-` before `=`",
             ));
         }
-        if let Some(section) = sections.last_mut() {
+        if let Some(section) = sections.last_mut().filter(|_| key != VERSION) {
             section.entries.push(Entry { line, key, value: value.trim() });
         }
     }

@@ -94,7 +94,7 @@ proptest! {
             .collect();
         let surroundings = Surroundings { home: None, catalog: &CATALOG_NAMES };
         let imported = modelfiles(&texts, &surroundings).unwrap();
-        prop_assert_eq!(&imported.notes, &[]);
+        prop_assert!(imported.notes.is_empty(), "{:?}", imported.notes);
         prop_assert_eq!(imported.stack.unwrap().agents, placed);
     }
 

@@ -17,7 +17,7 @@ pub(crate) fn read_words(
             let mut reason = "llama-server has no such flag".to_owned();
             if !word.starts_with('-') {
                 "a word that belongs to no flag".clone_into(&mut reason);
-            } else if words.next_if(|next| !is_flag(next)).is_some() {
+            } else if !word.contains('=') && words.next_if(|next| !is_flag(next)).is_some() {
                 reason.push_str("; the word after it is taken as its value");
             }
             // A value may be a secret; the name of a flag is not.

@@ -79,7 +79,7 @@ fn models_that_start_llama_server_are_agents() {
 #[test]
 fn everything_else_is_noted_with_its_line_and_no_secret() {
     let notes = import(CONFIG).notes;
-    assert_eq!(stated(&notes, NoteKind::Unknown), [(Some(5), "nonsense"), (Some(39), "surprise")]);
+    assert_eq!(stated(&notes, NoteKind::Unknown), [(Some(5), "nonsense"), (Some(36), "surprise")]);
     let left_out = stated(&notes, NoteKind::LeftOut);
     let names: Vec<&str> = left_out.iter().map(|(_, name)| *name).collect();
     assert_eq!(names, ["vllm", "docker", "keyed", "broken", "empty"]);

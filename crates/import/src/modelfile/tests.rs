@@ -42,7 +42,7 @@ fn a_modelfile_is_an_agent_named_by_its_file() {
 fn a_system_message_stands_in_for_a_missing_system_prompt() {
     let imported = import("m/Modelfile", "FROM ./w.gguf\nMESSAGE system You write.\n");
     let agent = &imported.stack.as_ref().unwrap().agents[0];
-    assert_eq!((agent.name.0.as_str(), agent.model.as_str()), ("m", "./m/w.gguf"));
+    assert_eq!((agent.name.0.as_str(), agent.model.as_str()), ("m", "m/w.gguf"));
     assert_eq!(agent.system, "You write.");
     assert_eq!(noted(&imported), []);
 }
