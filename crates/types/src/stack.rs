@@ -1,9 +1,11 @@
 //! A stack: the agents of one deployment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine_plan::EngineChoice;
 use crate::sampling::Sampling;
 use crate::units::Tokens;
 
@@ -118,6 +120,9 @@ pub struct StackSpec {
     pub name: String,
     /// Agents in the order of the file.
     pub agents: Vec<AgentSpec>,
+    /// Engines that the stack states for some of its agents; those of the others are the team's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<AgentName, EngineChoice>,
 }
 
 impl StackSpec {

@@ -32,14 +32,14 @@ fn a_plan_that_was_written_is_read_as_it_was() {
 fn another_schema_is_refused_with_the_command_for_a_new_plan() {
     let hostile = "\u{1b}[2J\n".repeat(50);
     for (found, shown) in [
-        ("harmonic.plan/1", "`harmonic.plan/1`"),
+        ("harmonic.plan/2", "`harmonic.plan/2`"),
         ("harmonic.curve/1", "`harmonic.curve/1`"),
         ("", "``"),
         (hostile.as_str(), r"`\u{1b}[2J\n\u{1b}[2J\n"),
     ] {
         let error = read(&json!({"schema": found}).to_string()).unwrap_err().to_string();
         assert!(error.contains("plan.json has the schema"), "{error}");
-        assert!(error.contains(shown) && error.contains("`harmonic.plan/2`"), "{error}");
+        assert!(error.contains(shown) && error.contains("`harmonic.plan/3`"), "{error}");
         assert!(error.contains("harmonic plan --json > "), "{error}");
         assert!(!error.contains(char::is_control) && error.len() < 400, "{error}");
     }
