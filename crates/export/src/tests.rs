@@ -159,13 +159,13 @@ fn llama_server_commands_have_known_flags_and_the_planned_cache() {
             let at = words.iter().position(|word| word == flag).unwrap();
             words[at + 1].as_str()
         };
-        assert_eq!(value("-m"), engine.local().path.as_ref().unwrap().display().to_string());
+        assert_eq!(value("-m"), engine.local().unwrap().path.as_ref().unwrap().display().to_string());
         assert_eq!(value("-np"), engine.sequences.to_string());
-        assert_eq!(value("-c"), engine.local().kv_tokens.to_string());
-        assert_eq!(value("-t"), engine.local().threads.to_string());
+        assert_eq!(value("-c"), engine.local().unwrap().kv_tokens.to_string());
+        assert_eq!(value("-t"), engine.local().unwrap().threads.to_string());
         assert!(ports.insert(value("--port").to_owned()));
         let unified = words.iter().any(|word| word == "--kv-unified");
-        assert_eq!(unified, engine.local().kv_layout == harmonic_types::KvLayout::Unified);
+        assert_eq!(unified, engine.local().unwrap().kv_layout == harmonic_types::KvLayout::Unified);
     }
     for agent in &plan.agents {
         let prompt = named(&files)[format!("{}.system.md", agent.name).as_str()];

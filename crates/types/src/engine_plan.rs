@@ -93,6 +93,12 @@ impl EnginePlan {
     /// Maximum sequences of one engine: `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
     pub const MAX_SEQUENCES: u32 = 256;
 
+    /// [`Self::device`] of a server that already runs.
+    pub const REMOTE_DEVICE: &'static str = "remote";
+
+    /// [`Self::format`] of weights that are not on this machine.
+    pub const UNKNOWN_FORMAT: &'static str = "unknown";
+
     /// Settings of an engine in this process; `None` for a program of others and a server.
     pub fn local(&self) -> Option<&LocalSpec> {
         match &self.spec {
@@ -171,6 +177,11 @@ impl EnginePlan {
             }
             EngineSpec::Remote(_) => None,
         }
+    }
+
+    /// Whether it computes in this process.
+    pub fn is_in_process(&self) -> bool {
+        self.local().is_some()
     }
 
     /// Whether prompts of its agents leave this machine.

@@ -54,6 +54,9 @@ pub struct AgentPlan {
     pub tier: Tier,
     /// Its base model.
     pub model: String,
+    /// Whether its prompts leave this machine; never for one that is skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_machine: bool,
     /// The engine that serves it ([`EnginePlan::id`]); `None` when skipped.
     pub engine: Option<String>,
     /// Slots that are its own.

@@ -126,6 +126,11 @@ pub struct StackSpec {
 }
 
 impl StackSpec {
+    /// A stack of `agents` that states no engines.
+    pub fn new(name: impl Into<String>, agents: Vec<AgentSpec>) -> Self {
+        Self { name: name.into(), agents, engines: BTreeMap::new() }
+    }
+
     /// Distinct base models in order of first use.
     pub fn models(&self) -> Vec<&str> {
         let mut models: Vec<&str> = Vec::new();

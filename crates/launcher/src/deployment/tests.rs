@@ -26,7 +26,7 @@ impl EngineFactory for Sims {
             return Err(EngineError::Setup { id, reason });
         }
         let weights = self.weights.unwrap_or(Bytes(2_000_000));
-        let paper = paper(weights, engine.local().kv_type);
+        let paper = paper(weights, engine.local().unwrap().kv_type);
         let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine), paper)?);
         self.started.lock().unwrap().push(Arc::clone(&started));
         Ok(started)

@@ -85,8 +85,8 @@ impl EngineFactory for FlakyFactory {
         } else {
             Arc::default()
         };
-        let paper = paper(engine.weights_bytes, engine.local().kv_type);
-        let (sequences, kv_tokens) = (engine.sequences, engine.local().kv_tokens);
+        let paper = paper(engine.weights_bytes, engine.local().unwrap().kv_type);
+        let (sequences, kv_tokens) = (engine.sequences, engine.local().unwrap().kv_tokens);
         let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
             let inner = SimMachine::new(paper, sequences, kv_tokens);
             thread.drive(FailingMachine { inner, fails }, &mut WallClock::default())

@@ -163,7 +163,7 @@ fn names(plan: &Plan) -> Vec<&AgentName> {
 }
 
 fn kv_types(plan: &Plan) -> Vec<(&str, KvType)> {
-    plan.engines.iter().map(|engine| (engine.id.as_str(), engine.local().kv_type)).collect()
+    plan.engines.iter().map(|engine| (engine.id.as_str(), engine.local().unwrap().kv_type)).collect()
 }
 
 fn same<'a>(plan: &'a Plan, agent: &AgentPlan) -> &'a AgentPlan {
@@ -255,7 +255,7 @@ proptest! {
     fn a_quantised_cache_was_measured_and_is_within_bounds(case in cases()) {
         let Ok(plan) = case.plan() else { return Ok(()) };
         for engine in &plan.engines {
-            if engine.local().kv_type == KvType::Q8_0 {
+            if engine.local().unwrap().kv_type == KvType::Q8_0 {
                 let index: usize = engine.model[1..].parse().unwrap();
                 prop_assert!(case.divergence[index].is_some_and(|nats| nats < Divergence::BOUND));
             }

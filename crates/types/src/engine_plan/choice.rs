@@ -11,7 +11,7 @@ use crate::suggestion::did_you_mean;
 use crate::units::Tokens;
 
 /// Engine of an agent or a team, before it is planned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum EngineChoice {
     /// llama.cpp in this process.
@@ -26,7 +26,7 @@ pub enum EngineChoice {
 }
 
 /// A server program of others and where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProcessChoice {
     /// The program.
     pub program: EngineProgram,
@@ -35,7 +35,7 @@ pub struct ProcessChoice {
 }
 
 /// A server that already runs, and how to ask it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemoteChoice {
     /// Its address.
     pub url: RemoteUrl,
@@ -50,6 +50,22 @@ pub struct RemoteChoice {
 }
 
 impl RemoteChoice {
+    /// `text`, if it is the name of an environment variable.
+    ///
+    /// # Errors
+    /// When it is not; a key in its place is not repeated.
+    pub fn key_variable(text: &str) -> Result<String, String> {
+        let is_name = !text.is_empty()
+            && !text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if is_name {
+            return Ok(text.to_owned());
+        }
+        Err("invalid key_env: expected the name of an environment variable that holds the key, \
+             not the key itself"
+            .to_owned())
+    }
+
     /// The server at `url`, without a key.
     pub const fn at(url: RemoteUrl) -> Self {
         Self { url, dialect: RemoteDialect::OpenAi, key_env: None, model: None, context: None }
@@ -175,8 +191,8 @@ fn remote(text: &str) -> Result<RemoteChoice, String> {
         }
         given.push(key);
         match key {
-            "dialect" => choice.dialect = dialect(value)?,
-            "key_env" => choice.key_env = Some(key_env(value)?),
+            "dialect" => choice.dialect = value.parse()?,
+            "key_env" => choice.key_env = Some(RemoteChoice::key_variable(value)?),
             "context" => choice.context = Some(context(value)?),
             _ if value.trim().is_empty() => {
                 return Err("invalid option `model=` of a remote engine: expected the name of the \
@@ -187,24 +203,6 @@ fn remote(text: &str) -> Result<RemoteChoice, String> {
         }
     }
     Ok(choice)
-}
-
-fn dialect(text: &str) -> Result<RemoteDialect, String> {
-    let named = RemoteDialect::ALL.into_iter().find(|dialect| dialect.as_str() == text);
-    named.ok_or_else(|| format!("invalid dialect `{text}`: expected openai or ollama"))
-}
-
-/// `text`, if it is the name of an environment variable. A key in its place is not repeated.
-fn key_env(text: &str) -> Result<String, String> {
-    let is_name = !text.is_empty()
-        && !text.starts_with(|c: char| c.is_ascii_digit())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if is_name {
-        return Ok(text.to_owned());
-    }
-    Err("invalid key_env: expected the name of an environment variable that holds the key, not \
-         the key itself"
-        .to_owned())
 }
 
 fn context(text: &str) -> Result<Tokens, String> {

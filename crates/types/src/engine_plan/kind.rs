@@ -1,6 +1,7 @@
 //! Kinds of engines, and the programs and dialects among them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +101,9 @@ impl fmt::Display for EngineProgram {
 }
 
 /// API of a server that already runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum RemoteDialect {
     /// `/v1/chat/completions`.
@@ -126,5 +129,14 @@ impl RemoteDialect {
 impl fmt::Display for RemoteDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+impl FromStr for RemoteDialect {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.into_iter().find(|dialect| dialect.as_str() == text);
+        named.ok_or_else(|| format!("invalid dialect `{text}`: expected openai or ollama"))
     }
 }

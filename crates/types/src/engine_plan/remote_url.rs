@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 2048;
 
 /// A base address: `http` or `https`, host, perhaps port and path; without credentials, query,
 /// fragment, `/v1` and a slash at its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemoteUrl {
     base: String,
     leaves_machine: bool,
