@@ -58,7 +58,7 @@ pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
-pub use team_request::{SlotRequest, TeamRequest};
+pub use team_request::{SlotRequest, TeamRequest, check_local};
 pub use tool_processes::ToolProcesses;
 pub use what_if::WhatIf;
 

@@ -177,7 +177,11 @@ impl TeamServer {
             grace,
             log,
             agents: placed
-                .map(|agent| InstanceAgent { name: agent.name.clone(), slots: agent.slots })
+                .map(|agent| InstanceAgent {
+                    name: agent.name.clone(),
+                    slots: agent.slots,
+                    leaves_machine: agent.leaves_machine,
+                })
                 .collect(),
         }
     }

@@ -8,7 +8,11 @@ use std::str::FromStr;
 
 use harmonic_planner::PlanOptions;
 use harmonic_stack::StackError;
-use harmonic_types::{AgentName, BudgetRule, EngineKind, EnginePlan, Sharing, StackSpec, Tokens};
+use harmonic_models::catalog;
+use harmonic_types::{
+    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Plan, Sharing,
+    StackSpec, Tokens,
+};
 
 use crate::error::{AppError, Result};
 use crate::models::check_known;
@@ -29,8 +33,11 @@ pub struct TeamRequest {
     pub sharing: Sharing,
     /// Arithmetic of the memory ledger.
     pub budget: BudgetRule,
-    /// Engine kind of all engines.
-    pub engine: EngineKind,
+    /// Engine of all agents that generate text; `None` for those of the stack, or llama.cpp in this
+    /// process.
+    pub engine: Option<EngineChoice>,
+    /// Whether an agent whose prompts would leave this machine is refused.
+    pub local_only: bool,
 }
 
 impl TeamRequest {
@@ -40,10 +47,39 @@ impl TeamRequest {
         PlanOptions {
             sharing: self.sharing,
             budget: self.budget,
-            engine_kind: self.engine,
+            engine: self.default_engine().clone(),
             slots: slots.collect(),
             ..PlanOptions::default()
         }
+    }
+
+    /// Engine of the agents for which the stack states none.
+    pub fn default_engine(&self) -> &EngineChoice {
+        self.engine.as_ref().unwrap_or(&EngineChoice::Llama)
+    }
+
+    /// Models of `stack` whose files must be on this machine.
+    pub fn models_needed<'s>(&self, stack: &'s StackSpec) -> Vec<&'s str> {
+        stack.models_of(|agent| self.needs_model(stack, agent))
+    }
+
+    fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
+        let kind = stack.engine_of(&agent.name, self.default_engine()).kind();
+        // Without an engine of its own, an agent that computes embeddings is planned in this process.
+        let embeds = || {
+            let entry = catalog::find(&agent.model);
+            entry.is_some_and(|entry| entry.shape.pooling.is_some())
+        };
+        kind.needs_models() || (kind != EngineKind::Sim && embeds())
+    }
+
+    /// Whether all agents on `model` are on a server that already runs, so that the model need not
+    /// be known here.
+    pub(crate) fn is_elsewhere(&self, stack: &StackSpec, model: &str) -> bool {
+        let mut agents = stack.agents.iter().filter(|agent| agent.model == model);
+        agents.all(|agent| {
+            stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
+        })
     }
 
     /// The stack of this team.
@@ -57,7 +93,10 @@ impl TeamRequest {
         if self.embedding {
             stack = harmonic_stack::with_embedding(stack);
         }
-        check_models(name, &stack, settings)?;
+        if self.engine.is_some() {
+            stack.engines.clear();
+        }
+        self.check_models(name, &stack, settings)?;
         let mut seen = BTreeMap::new();
         for request in &self.slots {
             let name = &request.agent;
@@ -77,19 +116,39 @@ impl TeamRequest {
         }
         Ok(stack)
     }
+
+    /// Checks that the models of `stack`, which is known as `name`, are known, unless a server
+    /// elsewhere has them.
+    fn check_models(&self, name: &str, stack: &StackSpec, settings: &Settings) -> Result<()> {
+        for model in stack.models() {
+            if self.is_elsewhere(stack, model) {
+                continue;
+            }
+            if let Err(error) = check_known(model, settings) {
+                return Err(match harmonic_stack::model_position(name, model) {
+                    Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
+                    None => error.into(),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Checks that the models of `stack`, which is known as `name`, are known.
-fn check_models(name: &str, stack: &StackSpec, settings: &Settings) -> Result<()> {
-    for model in stack.models() {
-        if let Err(error) = check_known(model, settings) {
-            return Err(match harmonic_stack::model_position(name, model) {
-                Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
-                None => error.into(),
-            });
-        }
+/// Refuses a plan with agents whose prompts leave this machine.
+///
+/// # Errors
+/// When there are any, with their names.
+pub fn check_local(plan: &Plan) -> Result<()> {
+    let leave = plan.agents.iter().filter(|agent| agent.leaves_machine);
+    let names: Vec<&str> = leave.map(|agent| agent.name.0.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(AppError::refused(
+        format!("--local-only refuses agents whose prompts leave this machine: {}", names.join(", ")),
+        "give them an engine on this machine, or leave out --local-only",
+    ))
 }
 
 /// Gives every agent of `stack` this context, and no less.

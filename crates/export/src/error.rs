@@ -11,6 +11,12 @@ pub enum ExportError {
     /// A plan without engines.
     #[error("invalid plan: expected at least one placed agent")]
     Empty,
+    /// Agents on a server that already runs, of which there is nothing to start.
+    #[error("{agents}: on a server that already runs, for which no files can be written")]
+    Remote {
+        /// The agents, comma-separated.
+        agents: String,
+    },
     /// More servers than ports.
     #[error("the plan has more servers than available ports")]
     Ports,
@@ -68,6 +74,7 @@ impl ExportError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Empty => "`harmonic plan` shows what each agent requires".to_owned(),
+            Self::Remote { .. } => "plan with an engine on this machine: --engine llama".to_owned(),
             Self::Ports => "plan with --sharing shared, or with fewer agents".to_owned(),
             Self::NoModelFile { model } | Self::NotInLibrary { model } => {
                 format!("`harmonic models pull {model}` fetches it")

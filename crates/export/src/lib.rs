@@ -19,7 +19,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use harmonic_types::{AgentPlan, Plan};
+use harmonic_types::{AgentPlan, EnginePlan, EngineSpec, Plan};
 
 pub use crate::error::ExportError;
 
@@ -63,11 +63,20 @@ pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportE
     if plan.engines.is_empty() {
         return Err(ExportError::Empty);
     }
+    if let Some(engine) = plan.engines.iter().find(|engine| !runs_here(engine)) {
+        let agents = engine.agents.iter().map(|agent| agent.0.as_str()).collect::<Vec<_>>();
+        return Err(ExportError::Remote { agents: agents.join(", ") });
+    }
     match kind {
         ExportKind::Ollama => ollama::files(plan),
         ExportKind::LlamaServer => llama_server::files(plan),
         ExportKind::Systemd => systemd::files(plan),
     }
+}
+
+/// Whether the engine's model runs on this machine, so that another program can run it here.
+fn runs_here(engine: &EnginePlan) -> bool {
+    !matches!(engine.spec, EngineSpec::Remote(_))
 }
 
 /// Skipped agents as a line of a README; `None` if all are placed.

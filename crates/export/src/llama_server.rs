@@ -62,34 +62,37 @@ fn command(
     port: u16,
 ) -> Result<Vec<String>, ExportError> {
     let path = engine
-        .local()
-        .path
-        .as_ref()
+        .model_path()
         .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?;
     let mut words: Vec<String> = Vec::new();
     let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     let path = path.display().to_string();
     add(&["llama-server", "-m", &path, "--alias", &engine.id]);
     add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
-    if let Some(pooling) = engine.local().pooling {
+    if let Some(pooling) = engine.pooling() {
         words.extend(for_embeddings(engine, agents, pooling));
         return Ok(words);
     }
     let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     // -c is the total cache, which streams divide among the slots.
-    add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
-    add(&[match engine.local().kv_layout {
-        KvLayout::Unified => "--kv-unified",
-        KvLayout::Streams => "--no-kv-unified",
-    }]);
-    if engine.local().kv_type == KvType::Q8_0 {
+    add(&["-np", &engine.sequences.to_string()]);
+    if let Some(cells) = engine.kv_tokens() {
+        add(&["-c", &cells.to_string()]);
+    }
+    match engine.kv_layout() {
+        Some(KvLayout::Unified) => add(&["--kv-unified"]),
+        Some(KvLayout::Streams) => add(&["--no-kv-unified"]),
+        None => {}
+    }
+    if engine.kv_type() == Some(KvType::Q8_0) {
         // A quantised V cache requires flash attention.
         add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
     }
     if engine.attention() == Some(Attention::Plain) {
         add(&["-fa", "off"]);
     }
-    add(&device(engine).each_ref().map(String::as_str));
+    words.extend(device(engine));
+    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
     if let Some(sampling) = common_sampling(agents) {
         add(&["--temp", &sampling.temperature.to_string()]);
         add(&["--top-k", &sampling.top_k.to_string(), "--top-p", &sampling.top_p.to_string()]);
@@ -102,9 +105,10 @@ fn command(
 }
 
 /// Threads and layers on the device.
-fn device(engine: &EnginePlan) -> [String; 4] {
+fn device(engine: &EnginePlan) -> impl Iterator<Item = String> {
     let layers = if engine.device == "cpu" { "0" } else { "999" };
-    ["-t", &engine.local().threads.to_string(), "-ngl", layers].map(str::to_owned)
+    let threads = engine.threads().map(|threads| ["-t".to_owned(), threads.to_string()]);
+    threads.into_iter().flatten().chain(["-ngl", layers].map(str::to_owned))
 }
 
 /// The flags of a server for embeddings: each slot has the context of the agents, and a physical

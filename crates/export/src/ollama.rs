@@ -67,7 +67,7 @@ impl Server<'_> {
             // Models stay loaded, as planned.
             ("OLLAMA_KEEP_ALIVE", "-1".to_owned()),
         ];
-        if self.agents.iter().any(|(_, engine)| engine.local().kv_type == KvType::Q8_0) {
+        if self.agents.iter().any(|(_, engine)| engine.kv_type() == Some(KvType::Q8_0)) {
             variables.push(("OLLAMA_FLASH_ATTENTION", "1".to_owned()));
             variables.push(("OLLAMA_KV_CACHE_TYPE", "q8_0".to_owned()));
         }
@@ -95,7 +95,7 @@ impl Server<'_> {
         let of = |(engine, context): &(&EnginePlan, Tokens)| {
             let cells = u128::from(context.0) * u128::from(self.slots);
             let kv = u128::from(engine.kv_bytes.0) * cells;
-            let kv = kv.checked_div(u128::from(engine.local().kv_tokens))?;
+            let kv = kv.checked_div(u128::from(engine.kv_tokens()?))?;
             Some(Bytes(engine.weights_bytes.0.saturating_add(u64::try_from(kv).ok()?)))
         };
         self.loaded().values().map(of).sum()

@@ -131,14 +131,28 @@ impl StackSpec {
         Self { name: name.into(), agents, engines: BTreeMap::new() }
     }
 
-    /// Distinct base models in order of first use.
-    pub fn models(&self) -> Vec<&str> {
+    /// Engine of `agent`, for which `default` is used where the stack states none.
+    pub fn engine_of<'a>(
+        &'a self,
+        agent: &AgentName,
+        default: &'a EngineChoice,
+    ) -> &'a EngineChoice {
+        self.engines.get(agent).unwrap_or(default)
+    }
+
+    /// Distinct base models of the agents that `wanted` accepts, in order of first use.
+    pub fn models_of(&self, wanted: impl Fn(&AgentSpec) -> bool) -> Vec<&str> {
         let mut models: Vec<&str> = Vec::new();
-        for agent in &self.agents {
+        for agent in self.agents.iter().filter(|agent| wanted(agent)) {
             if !models.contains(&agent.model.as_str()) {
                 models.push(&agent.model);
             }
         }
         models
+    }
+
+    /// Distinct base models in order of first use.
+    pub fn models(&self) -> Vec<&str> {
+        self.models_of(|_| true)
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn text(
 
 /// The model file of the plan, or the model name, which Ollama pulls.
 fn base(engine: &EnginePlan) -> Result<String, ExportError> {
-    if let Some(path) = &engine.local().path {
+    if let Some(path) = engine.model_path() {
         let path = path.display().to_string();
         if path.contains('\n') {
             return Err(ExportError::ModelPath { path });

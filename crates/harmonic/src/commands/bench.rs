@@ -4,7 +4,7 @@ use harmonic_app::measure::{self, BenchRequest, Session, save};
 use harmonic_app::{Settings, TeamRequest, inspect, plan, tune};
 use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::{BenchRun, EngineKind};
+use harmonic_types::{BenchRun, EngineChoice};
 use serde_json::json;
 
 use super::prepare::{self, Prepared};
@@ -53,7 +53,7 @@ async fn open(
 ) -> anyhow::Result<Session> {
     let progress = Progress::on(printer);
     if let Some(profile) = &args.simulate {
-        let team = TeamRequest { engine: EngineKind::Sim, ..args.team.request() };
+        let team = TeamRequest { engine: Some(EngineChoice::Sim), ..args.team.request() };
         let stack = team.resolve(settings)?;
         let plan = plan::plan(&inspect::machine(profile)?, &stack, &team, settings, &progress)?;
         return Ok(Session::start(plan, request, settings, &progress).await?);

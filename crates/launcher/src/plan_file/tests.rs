@@ -88,7 +88,7 @@ struct Sims;
 impl EngineFactory for Sims {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let paper = paper(engine.weights_bytes, engine.local().unwrap().kv_type);
-        Ok(Arc::new(spawn(LocalConfig::of(plan, engine), paper)?))
+        Ok(Arc::new(spawn(LocalConfig::of(plan, engine, engine.local().unwrap()), paper)?))
     }
 
     fn available(&self) -> Option<Bytes> {

@@ -72,7 +72,7 @@ impl FlakyFactory {
 
 impl EngineFactory for FlakyFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let mut config = LocalConfig::of(plan, engine);
+        let mut config = LocalConfig::of(plan, engine, engine.local().unwrap());
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
         let fails = if index == Some(0) {
