@@ -65,19 +65,14 @@ impl TeamRequest {
 
     fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
         let kind = stack.engine_of(&agent.name, self.default_engine()).kind();
-        // Without an engine of its own, an agent that computes embeddings is planned in this process.
-        let embeds = || {
-            let entry = catalog::find(&agent.model);
-            entry.is_some_and(|entry| entry.shape.pooling.is_some())
-        };
-        kind.needs_models() || (kind != EngineKind::Sim && embeds())
+        kind.needs_models() || (kind != EngineKind::Sim && embeds(&agent.model))
     }
 
     /// Whether all agents on `model` are on a server that already runs, so that the model need not
     /// be known here.
     pub(crate) fn is_elsewhere(&self, stack: &StackSpec, model: &str) -> bool {
         let mut agents = stack.agents.iter().filter(|agent| agent.model == model);
-        agents.all(|agent| {
+        !embeds(model) && agents.all(|agent| {
             stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
         })
     }
@@ -95,6 +90,9 @@ impl TeamRequest {
         }
         if self.engine.is_some() {
             stack.engines.clear();
+        }
+        if self.stack.is_none() && name == Settings::STACK_FILE {
+            check_unnamed(&stack)?;
         }
         self.check_models(name, &stack, settings)?;
         let mut seen = BTreeMap::new();
@@ -133,6 +131,30 @@ impl TeamRequest {
         }
         Ok(())
     }
+}
+
+/// Refuses engines of a stack file that nobody named, if they run a program that it names, read a key,
+/// or send prompts off this machine: the folder may be another's.
+fn check_unnamed(stack: &StackSpec) -> Result<()> {
+    let reaches_out = |engine: &EngineChoice| match engine {
+        EngineChoice::Llama | EngineChoice::Sim => false,
+        EngineChoice::Process(process) => process.executable.is_some(),
+        EngineChoice::Remote(remote) => remote.key_env.is_some() || remote.url.leaves_machine(),
+    };
+    let Some((agent, engine)) = stack.engines.iter().find(|(_, engine)| reaches_out(engine)) else {
+        return Ok(());
+    };
+    let file = Settings::STACK_FILE;
+    Err(AppError::refused(
+        format!("{file} of this folder states the engine `{engine}` for `{agent}`"),
+        format!("agree to it by naming the file: --stack {file}"),
+    ))
+}
+
+/// Whether the catalog knows `model` as one that computes embeddings. Unless the stack states another
+/// engine for its agent, that is planned in this process.
+fn embeds(model: &str) -> bool {
+    catalog::find(model).is_some_and(|entry| entry.shape.pooling.is_some())
 }
 
 /// Refuses a plan with agents whose prompts leave this machine.

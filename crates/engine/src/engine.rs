@@ -77,6 +77,8 @@ pub struct Allocation {
     pub state_bytes: Option<Bytes>,
     /// Compute buffers.
     pub compute_bytes: Option<Bytes>,
+    /// All resident memory of the processes of an engine outside of this one.
+    pub resident_bytes: Option<Bytes>,
 }
 
 /// Health of an engine.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod engine_guard;
 mod environment;
 mod error;
 mod exit;
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
         return code;
     }
     if let Some(code) = tool_helper::run_if_requested() {
+        return code;
+    }
+    if let Some(code) = engine_guard::run_if_requested() {
         return code;
     }
     harmonic_process::with_settings();
