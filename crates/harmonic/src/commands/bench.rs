@@ -68,6 +68,14 @@ async fn open(
             let hint = "stop it with `harmonic down`, or leave out --context and --slots";
             return Err(CliError::new(what, hint).into());
         }
+        if let Some(engine) = &args.team.engine {
+            let what = format!(
+                "a team is running at {} with its own engines, and {engine} is to be measured",
+                client.base_url()
+            );
+            let hint = "stop it with `harmonic down`, or leave out --engine";
+            return Err(CliError::new(what, hint).into());
+        }
         return Ok(Session::attach(client, request, settings).await?);
     }
     let (plan, _) = prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?;

@@ -119,10 +119,10 @@ fn an_invalid_plan_file() {
         user.run(["up", "--plan", &path]).refuses(&[&schema, &command]);
     }
     let current = user.run(["plan", "--stack", "minimal", "--json"]).out;
-    let foreign = current.replace(r#""kind": "llama""#, r#""kind": "vllm""#);
+    let foreign = current.replace(r#""kind": "llama""#, r#""kind": "mlx""#);
     assert_ne!(current, foreign);
     let path = user.file("plan.json", foreign).display().to_string();
-    user.run(["up", "--plan", &path]).refuses(&["is not a plan", "unknown variant `vllm`"]);
+    user.run(["up", "--plan", &path]).refuses(&["is not a plan", "unknown variant `mlx`"]);
     let absent = user.home().join("absent.json").display().to_string();
     user.run(["up", "--plan", &absent]).refuses(&["cannot read the plan file", "absent.json"]);
 }

@@ -70,7 +70,7 @@ fn an_invalid_plan_is_refused_with_the_parsers_error() {
     };
     for (change, words) in [
         ((|plan| *plan = json!([])) as fn(&mut Value), "invalid length 0"),
-        (|plan| plan["engines"][0]["kind"] = json!("vllm"), "unknown variant `vllm`"),
+        (|plan| plan["engines"][0]["kind"] = json!("mlx"), "unknown variant `mlx`"),
         (|plan| plan["engines"][0]["kind"] = json!("llama"), "missing field `attention`"),
         (|plan| plan["engines"][0]["kv_tokens"] = json!(-1), "invalid value: integer `-1`"),
         (|plan| plan["agents"] = Value::Null, "invalid type: null"),
