@@ -43,15 +43,13 @@ pub(crate) fn launch(
         .ok_or_else(|| ProgramError::NoModelFile { program: PROGRAM, model: engine.model.clone() })?;
     if process.kv_type != KvType::F16 {
         let reason = format!("it has no KV cache of type {}", process.kv_type);
-        return Err(unsupported(reason, "plan with --kv f16"));
+        return Err(unsupported(reason, "use an f16 KV cache"));
     }
     let on_gpu = engine.device != CPU;
     let memory_share = if on_gpu {
         let memory = at.device_memory.ok_or_else(|| {
-            unsupported(
-                "the memory of its device is unknown".to_owned(),
-                "state it: --memory SIZE",
-            )
+            let reason = "the memory of its device is unknown".to_owned();
+            unsupported(reason, "`harmonic detect` shows what is known of the device")
         })?;
         let share = memory_share(engine.total_bytes, memory).ok_or_else(|| {
             let reason = format!("it needs {} of a device of {memory}", engine.total_bytes);

@@ -102,7 +102,7 @@ impl Flags {
                 program: PROGRAM,
                 engine: engine.to_owned(),
                 reason: "a q8_0 KV cache requires flash attention".to_owned(),
-                remedy: "plan with --kv f16",
+                remedy: "use an f16 KV cache, or flash attention",
             });
         }
         Ok(())
