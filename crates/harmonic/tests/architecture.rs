@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -22,7 +22,8 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("planner", &["types", "perfmodel"]),
     ("admission", &["types"]),
     ("batching", &["types", "admission"]),
-    ("export", &["types"]),
+    ("programs", &["types", "fsutil"]),
+    ("export", &["types", "programs"]),
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
@@ -49,6 +50,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
             "models",
             "profiles",
             "planner",
+            "programs",
             "export",
             "events",
             "api",

@@ -224,8 +224,12 @@ pub fn register(store: &Path, models: &[OllamaModel]) -> Result<(), ProgramError
         }
     }
     let store = Store::open(store)?;
+    let there = store.names()?;
     for name in &names {
-        if store.manifest(name)?.is_some_and(|manifest| !manifest.is_ours()) {
+        let is_foreign = store.manifest(name)?.is_some_and(|manifest| !manifest.is_ours());
+        // Ollama would take one for the other.
+        let differs_by_case = |other: &&ModelName| *other != name && other.folded() == name.folded();
+        if is_foreign || there.iter().any(|other| differs_by_case(&other)) {
             return Err(store.foreign(name));
         }
     }
