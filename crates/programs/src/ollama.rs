@@ -43,9 +43,12 @@ pub const PAPER_HSA_OVERRIDE: &str = "11.0.0";
 /// The paper's `OLLAMA_NUM_PARALLEL` (§3.1).
 pub const PAPER_PARALLEL: u32 = 64;
 
+/// Whether requests share the KV cache. It ends the runner of 0.15 at the second prompt that shares
+/// a beginning with another (`docs/sources.md#behaviour-of-ollama`).
+pub const MULTIUSER_CACHE: &str = "OLLAMA_MULTIUSER_CACHE";
+
 /// Inherited variables that are not passed on: they change what the plan says, who may ask the
-/// server, or where prompts are written. `OLLAMA_MULTIUSER_CACHE` ends the runner of 0.15 at the
-/// second prompt (`docs/sources.md#behaviour-of-ollama`).
+/// server, or where prompts are written.
 const REMOVED: [&str; 12] = [
     HSA_OVERRIDE,
     "LLAMA_ARG_FIT",
@@ -53,7 +56,7 @@ const REMOVED: [&str; 12] = [
     "OLLAMA_AUTH",
     "OLLAMA_DEBUG_LOG_REQUESTS",
     "OLLAMA_GPU_OVERHEAD",
-    "OLLAMA_MULTIUSER_CACHE",
+    MULTIUSER_CACHE,
     "OLLAMA_NEW_ENGINE",
     "OLLAMA_NOPRUNE",
     "OLLAMA_ORIGINS",

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use harmonic_types::Finding;
 
+use super::MULTIUSER_CACHE;
 use super::settings::{CONTEXT, KEEP_ALIVE, KV_TYPE, PARALLEL};
 use crate::in_force::InForce;
 
 /// How Go prints the longest duration, which stands for ever.
 const FOR_EVER: &str = "2562047h";
-
-const MULTIUSER_CACHE: &str = "OLLAMA_MULTIUSER_CACHE";
 
 /// Differences of the settings `variables`, from [`super::server_config`], from `wanted`. None is
 /// changed here.
