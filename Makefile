@@ -123,13 +123,16 @@ test-real: ## run other people's programs (Claude Code, Codex, LangChain …) ov
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
 	@$(STAGE) "install engines of others (minutes the first time)" sh scripts/peers.sh
-	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --test runs --no-run
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --test runs --test servers --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
 	@$(STAGE) "pull all-minilm:22m" $(TARGET)/debug/harmonic models pull all-minilm:22m
 	@$(STAGE) "official client libraries" \
 		$(CARGO) test --workspace --locked --test sdk -- --ignored
 	@$(STAGE) clients \
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
+	@HARMONIC_TEST_GGUF=$$($(TARGET)/debug/harmonic models show smollm2:135m --json | \
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["path"])') $(STAGE) "a real Ollama" \
+		$(CARGO) test --workspace --locked --test servers -- --ignored
 	@$(STAGE) "MCP servers" \
 		$(CARGO) test --workspace --locked --test children -- --ignored
 	@$(STAGE) "runs that are killed, and of random plans" \

@@ -1,5 +1,5 @@
 //! Settings of `ollama serve`, as environment variables: those of its `envconfig`, 0.15.6 to
-//! 0.33.0.
+//! 0.33.0 (`docs/sources.md#behaviour-of-ollama`).
 
 use harmonic_types::{Attention, KvType, Tokens};
 

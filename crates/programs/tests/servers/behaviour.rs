@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harmonic_programs::ollama::{judge, server_config, unregister};
 use harmonic_programs::{Launch, ollama};
@@ -27,33 +26,32 @@ fn unset(launch: &mut Launch, names: &[&str]) {
 }
 
 /// Streams that were between their first and their last token at the same time, of `n` that were
-/// asked for at once. The answers end where the model ends them, at the latest after [`LONG`]
-/// tokens, so that this is no less than what ran.
-fn overlap(port: u16, n: u32) -> u32 {
-    let (running, most) = (AtomicU32::new(0), AtomicU32::new(0));
-    thread::scope(|scope| {
-        for _ in 0..n {
-            scope.spawn(|| {
-                let mut answer = chat(port, CHAT, LONG, CONTEXT);
-                assert_eq!(answer.status, 200);
-                let mut is_running = false;
-                while let Some(line) = answer.line() {
-                    let line: Value = serde_json::from_str(&line).unwrap();
-                    if line["done"] == true {
-                        break;
-                    }
-                    if !is_running {
-                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        is_running = true;
-                    }
-                }
-                if is_running {
-                    running.fetch_sub(1, Ordering::SeqCst);
-                }
-            });
-        }
+/// asked for at once. Answers end where the model ends them, at the latest after [`LONG`] tokens.
+fn overlap(port: u16, n: u32) -> usize {
+    let intervals: Vec<(Instant, Instant)> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..n).map(|_| scope.spawn(move || interval(port))).collect();
+        asked.into_iter().filter_map(|answer| answer.join().unwrap()).collect()
     });
-    most.into_inner()
+    let at = |moment: Instant| {
+        intervals.iter().filter(|(first, last)| *first <= moment && moment <= *last).count()
+    };
+    intervals.iter().map(|(first, _)| at(*first)).max().unwrap_or_default()
+}
+
+/// When the first and the last token of an answer came; `None` if it had none.
+fn interval(port: u16) -> Option<(Instant, Instant)> {
+    let mut answer = chat(port, CHAT, LONG, CONTEXT);
+    assert_eq!(answer.status, 200);
+    let mut interval = None;
+    while let Some(line) = answer.line() {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["done"] == true {
+            return interval;
+        }
+        let now = Instant::now();
+        interval = Some((interval.map_or(now, |(first, _)| first), now));
+    }
+    panic!("an answer without its end");
 }
 
 /// Loads the model, so that the answers that follow begin at once.
