@@ -63,20 +63,15 @@ pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportE
     if plan.engines.is_empty() {
         return Err(ExportError::Empty);
     }
-    if let Some(engine) = plan.engines.iter().find(|engine| !runs_here(engine)) {
-        let agents = engine.agents.iter().map(|agent| agent.0.as_str()).collect::<Vec<_>>();
-        return Err(ExportError::Remote { agents: agents.join(", ") });
+    let remote = |engine: &&EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
+    if let Some(engine) = plan.engines.iter().find(remote) {
+        return Err(ExportError::Remote { engine: engine.id.clone() });
     }
     match kind {
         ExportKind::Ollama => ollama::files(plan),
         ExportKind::LlamaServer => llama_server::files(plan),
         ExportKind::Systemd => systemd::files(plan),
     }
-}
-
-/// Whether the engine's model runs on this machine, so that another program can run it here.
-fn runs_here(engine: &EnginePlan) -> bool {
-    !matches!(engine.spec, EngineSpec::Remote(_))
 }
 
 /// Skipped agents as a line of a README; `None` if all are placed.
