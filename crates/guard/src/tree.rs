@@ -71,12 +71,17 @@ impl Processes for Tree {
     }
 
     fn signal(&mut self, signal: Signal) {
-        // On Linux all processes are found one by one; the group is reached at once.
-        if !self.reaped || !cfg!(target_os = "linux") {
+        // Where processes are listed, the group's number is used only while it is surely ours.
+        let by_group = !self.reaped || !cfg!(target_os = "linux");
+        if by_group {
             // An error means that all have ended.
             let _ended = kill_process_group(self.child, signal);
         }
-        descendants(std::process::id()).iter().for_each(|process| process.signal(signal));
+        // To each one once: servers take a second SIGTERM as a demand to end without care.
+        let group = self.child.as_raw_pid();
+        let others = descendants(std::process::id()).into_iter();
+        let others = others.filter(|process| !by_group || process.group != group);
+        others.for_each(|process| process.signal(signal));
     }
 }
 

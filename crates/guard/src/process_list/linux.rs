@@ -17,6 +17,8 @@ use crate::task::MARKER;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) number: u32,
+    /// Number of its process group.
+    pub(crate) group: i32,
     /// Clock tick of its start.
     started: u64,
     /// Resident memory; pages that processes share count for each.
@@ -27,6 +29,7 @@ impl Process {
     fn of(stat: &Stat) -> Option<Self> {
         Some(Self {
             number: u32::try_from(stat.pid).ok()?,
+            group: stat.pgrp,
             started: stat.starttime,
             resident_bytes: stat.rss.saturating_mul(procfs::page_size()),
         })

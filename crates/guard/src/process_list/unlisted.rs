@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) number: u32,
+    pub(crate) group: i32,
     pub(crate) resident_bytes: u64,
 }
 
