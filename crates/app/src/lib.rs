@@ -66,6 +66,7 @@ pub use harmonic_bench::Levels;
 pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
+pub use harmonic_guard::{GuardCommand, run as run_guard};
 pub use harmonic_hardware::Sysroot;
 pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use harmonic_api::{Client, ClientError};
 use harmonic_engine::constraint::FormTrial;
+use harmonic_guard::GuardCommand;
 use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 use harmonic_types::RunToken;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub form_trial: Option<FormTrial>,
     /// How processes of tools are started; `None` starts none.
     pub tool_processes: Option<ToolProcesses>,
+    /// How engine programs of others are guarded; `None` starts none.
+    pub guard: Option<GuardCommand>,
 }
 
 impl Settings {

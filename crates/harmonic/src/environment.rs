@@ -16,6 +16,7 @@ use harmonic_types::RunToken;
 
 use crate::error::CliError;
 use crate::form_trial;
+use crate::guard_process;
 use crate::logging::LogFormat;
 use crate::tool_helper;
 
@@ -107,6 +108,7 @@ impl Environment {
             host: host(),
             form_trial: form_trial::with_this_program(),
             tool_processes: tool_helper::with_this_program(),
+            guard: guard_process::with_this_program(),
         };
         let log_format =
             lookup("HARMONIC_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| text.parse())?;

@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -35,6 +35,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("layout", &[]),
     ("report", &["types", "layout"]),
     ("tools", &["types"]),
+    ("guard", &["types"]),
     ("journal", &["types", "fsutil"]),
     ("eval", &["types"]),
     (
@@ -62,6 +63,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
             "orchestrator",
             "journal",
             "tools",
+            "guard",
             "eval",
         ],
     ),
