@@ -15,7 +15,7 @@ use harmonic_app::{
 use harmonic_types::RunToken;
 
 use crate::error::CliError;
-use crate::engine_guard;
+use crate::guard_process;
 use crate::form_trial;
 use crate::logging::LogFormat;
 use crate::tool_helper;
@@ -106,7 +106,7 @@ impl Environment {
             form_trial: form_trial::with_this_program(),
             tool_processes: tool_helper::with_this_program(),
             engine_processes: EngineProcesses {
-                guard: engine_guard::with_this_program(),
+                guard: guard_process::with_this_program(),
                 folder: state.join("harmonic/engines"),
                 path: search_path(),
                 environment: variables(),

@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
-mod engine_guard;
+mod guard_process;
 mod environment;
 mod error;
 mod exit;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     if let Some(code) = tool_helper::run_if_requested() {
         return code;
     }
-    if let Some(code) = engine_guard::run_if_requested() {
+    if let Some(code) = guard_process::run_if_requested() {
         return code;
     }
     harmonic_process::with_settings();
