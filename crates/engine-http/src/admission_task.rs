@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -119,6 +118,10 @@ impl AdmissionTask {
             self.requests.end(id, cancelled());
         }
         self.exchanges.shutdown().await;
+        for id in self.admission.pending() {
+            self.admission.release(id, &mut self.room);
+        }
+        self.status.write(|status| status.load = self.admission.load());
         let now = self.clock.now();
         self.requests.publisher().publish_record(now);
         let drained = self.draining.map(|(_, drained)| drained);

@@ -140,10 +140,15 @@ async fn answer_one_token(
     model: &str,
 ) -> Result<(), ClientError> {
     let mut stream = client.stream(chat(endpoint), &probe(endpoint, model, 1)).await?;
+    let mut is_whole = false;
     while let Some(event) = stream.next().await {
-        event?;
+        is_whole |= matches!(event?, ChatEvent::Finish { .. });
     }
-    Ok(())
+    if is_whole { Ok(()) } else { Err(without_end()) }
+}
+
+fn without_end() -> ClientError {
+    ClientError::BrokenOff { message: "it has no final event".to_owned() }
 }
 
 /// Whether an error is one of a server that is still starting.
