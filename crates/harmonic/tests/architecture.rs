@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -26,6 +26,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
+    ("engine-http", &["types", "admission", "events", "api", "engine"]),
     ("llama", &["types", "engine"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),
     ("gateway", &["types", "events", "api", "engine", "orchestrator"]),

@@ -133,7 +133,7 @@ pub fn published(listener: &mut Listener) -> Vec<TeamEvent> {
     let mut found = Vec::new();
     while let Some(delivery) = listener.take() {
         let Delivery::Events(records) = delivery else { panic!("{delivery:?}") };
-        found.extend(records.iter().map(|record| record.document.event.clone()));
+        found.extend(records.iter().map(|record| record.event.clone()));
     }
     found
 }
