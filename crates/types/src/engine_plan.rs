@@ -44,6 +44,26 @@ pub enum EngineKind {
     Llama,
     /// A simulated machine.
     Sim,
+    /// `ollama serve`, as a child process.
+    Ollama,
+    /// `llama-server` of llama.cpp, as a child process.
+    #[serde(rename = "llama-server")]
+    LlamaServer,
+    /// `vllm serve`, as a child process.
+    Vllm,
+    /// A server that already runs.
+    Remote,
+}
+
+/// API of a server that already runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RemoteDialect {
+    /// `/v1/chat/completions`.
+    #[default]
+    OpenAi,
+    /// `/api/chat`.
+    Ollama,
 }
 
 impl EngineKind {
@@ -52,6 +72,10 @@ impl EngineKind {
         match self {
             Self::Llama => "llama",
             Self::Sim => "sim",
+            Self::Ollama => "ollama",
+            Self::LlamaServer => "llama-server",
+            Self::Vllm => "vllm",
+            Self::Remote => "remote",
         }
     }
 

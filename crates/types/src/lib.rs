@@ -54,6 +54,7 @@ pub use embedding::{EmbeddingInput, EmbeddingRequest};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{
     Attention, EngineKind, EnginePlan, EngineSpec, KvLayout, LlamaSpec, LocalSpec,
+    RemoteDialect,
 };
 pub use eval_verdict::{EqualVerdict, Equality, EvalKey, EvalVerdict, Ruling};
 pub use finding::Finding;
