@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 37] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -25,7 +25,6 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
     ("programs", &["types", "fsutil"]),
     ("export", &["types", "programs"]),
     ("guard", &["types"]),
-    ("import", &["types", "stack"]),
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
@@ -56,7 +55,6 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
             "programs",
             "guard",
             "export",
-            "import",
             "events",
             "api",
             "engine",
