@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use harmonic_models::catalog;
 use harmonic_planner::PlanOptions;
 use harmonic_stack::StackError;
-use harmonic_models::catalog;
 use harmonic_types::{
     AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Plan, Sharing,
     StackSpec, Tokens,
@@ -72,9 +72,10 @@ impl TeamRequest {
     /// be known here.
     pub(crate) fn is_elsewhere(&self, stack: &StackSpec, model: &str) -> bool {
         let mut agents = stack.agents.iter().filter(|agent| agent.model == model);
-        !embeds(model) && agents.all(|agent| {
-            stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
-        })
+        !embeds(model)
+            && agents.all(|agent| {
+                stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
+            })
     }
 
     /// The stack of this team.
@@ -168,7 +169,10 @@ pub fn check_local(plan: &Plan) -> Result<()> {
         return Ok(());
     }
     Err(AppError::refused(
-        format!("--local-only refuses agents whose prompts leave this machine: {}", names.join(", ")),
+        format!(
+            "--local-only refuses agents whose prompts leave this machine: {}",
+            names.join(", ")
+        ),
         "give them an engine on this machine, or leave out --local-only",
     ))
 }

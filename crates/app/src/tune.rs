@@ -44,10 +44,12 @@ pub fn check(request: &TuneRequest, team: &TeamRequest) -> Result<()> {
     let kind = team.default_engine().kind();
     if !matches!(kind, EngineKind::Llama | EngineKind::Sim) {
         let what = format!("the settings of {kind} are not compared: it chooses them itself");
-        return Err(AppError::refused(what, "leave out --engine, or measure it with `harmonic bench`"));
+        return Err(AppError::refused(
+            what,
+            "leave out --engine, or measure it with `harmonic bench`",
+        ));
     }
-    let needs_model =
-        |axis: TuneAxis| request.axes.contains(&axis) && kind == EngineKind::Sim;
+    let needs_model = |axis: TuneAxis| request.axes.contains(&axis) && kind == EngineKind::Sim;
     if needs_model(TuneAxis::Formats) {
         let what = "the simulated engine has no weights to convert";
         return Err(AppError::refused(what, "leave out --engine sim, or --formats"));

@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
 use harmonic_app::{
-    CacheRoots, EngineProcesses, InstanceRegistry, PullOptions, Settings, Store, VARIABLES, default_root,
+    CacheRoots, EngineProcesses, InstanceRegistry, PullOptions, Settings, Store, VARIABLES,
+    default_root,
 };
 use harmonic_types::RunToken;
 
 use crate::error::CliError;
-use crate::guard_process;
 use crate::form_trial;
+use crate::guard_process;
 use crate::logging::LogFormat;
 use crate::tool_helper;
 
@@ -77,7 +78,8 @@ impl Environment {
         let UserDirectories { home, data, state, config } = *directories;
         let path = |name: &str| lookup(name).map(PathBuf::from);
         let defaults = PullOptions::default();
-        let own_file = || Path::new(Settings::STACK_FILE).exists().then(|| Settings::STACK_FILE.to_owned());
+        let own_file =
+            || Path::new(Settings::STACK_FILE).exists().then(|| Settings::STACK_FILE.to_owned());
         let settings = Settings {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),

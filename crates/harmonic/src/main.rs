@@ -4,11 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod commands;
-mod guard_process;
 mod environment;
 mod error;
 mod exit;
 mod form_trial;
+mod guard_process;
 mod help;
 mod logging;
 mod tool_helper;

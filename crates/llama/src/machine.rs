@@ -49,8 +49,7 @@ impl<'m> LlamaMachine<'m> {
     pub fn new(model: &'m Model, setup: &LlamaSetup) -> Result<Self, EngineError> {
         let (context, Buffers { kv, state, compute }) = context::create(model, setup)?;
         let weights_bytes = Some(model.weights_bytes());
-        let allocation =
-            Allocation {
+        let allocation = Allocation {
             weights_bytes,
             kv_bytes: kv,
             state_bytes: state,

@@ -242,8 +242,7 @@ fn footprints(
     left = lending::add_sequences(used(&mut footprints, &costs).collect(), slots, left);
     let agents = team.generating().count();
     // The paper's rule counts neither preempted sequences nor prefixes.
-    let exact =
-        used(&mut footprints, &costs).filter(|(_, cost)| cost.is_exact() && cost.retains());
+    let exact = used(&mut footprints, &costs).filter(|(_, cost)| cost.is_exact() && cost.retains());
     leftover::distribute(exact.map(|(footprint, _)| footprint), agents > 1, left);
     footprints
 }

@@ -15,9 +15,8 @@ use crate::cost_model::CostModel;
 use crate::demand::Demand;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
-use crate::plan::{Agent, embeds};
+use crate::plan::Agent;
 use crate::runtime::Runtime;
-use crate::threads::{ThreadDemand, of_engines};
 use crate::tuned::best_config;
 
 mod agent;

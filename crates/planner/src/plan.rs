@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harmonic_perfmodel::aligned;
 use harmonic_types::{
-    AgentName, AgentSpec, BudgetRule, Bytes, Curve, Device, EngineChoice, Hardware, KvType, ModelShape, Plan,
-    Sharing, StackSpec,
+    AgentName, AgentSpec, BudgetRule, Bytes, Curve, Device, EngineChoice, Hardware, KvType,
+    ModelShape, Plan, Sharing, StackSpec,
 };
 
 use crate::allocation::{Allocation, EngineOptions, allocate};
@@ -199,9 +199,7 @@ fn engine_of<'a>(
     }
     match stated {
         None => Ok(&EngineChoice::Llama),
-        Some(_) => {
-            Err(PlanError::NoEmbeddings { agent: agent.name.clone(), kind: choice.kind() })
-        }
+        Some(_) => Err(PlanError::NoEmbeddings { agent: agent.name.clone(), kind: choice.kind() }),
     }
 }
 
@@ -252,8 +250,7 @@ fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>,
     let of_agent = agents
         .iter()
         .map(|agent| {
-            let new =
-                EngineDraft { first: agent.spec, model: agent.model, choice: agent.engine };
+            let new = EngineDraft { first: agent.spec, model: agent.model, choice: agent.engine };
             let index = match sharing {
                 Sharing::Isolated => engines.len(),
                 Sharing::Shared => {

@@ -56,8 +56,9 @@ pub fn memory_with_sharing(
         {
             cost_model = cost_model.with_layout(layout);
         }
-        let prefixes =
-            members.iter().map(|(agent, ..)| cost_model.snapshot(prefix_tokens(&agent.spec.system)));
+        let prefixes = members
+            .iter()
+            .map(|(agent, ..)| cost_model.snapshot(prefix_tokens(&agent.spec.system)));
         let prefix = Bytes(prefixes.fold(0, |sum: u64, bytes| sum.saturating_add(bytes.0)));
         Ok(Footprint { prefix, ..cost_model.engine(&slots) }.total())
     });

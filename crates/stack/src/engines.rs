@@ -127,19 +127,18 @@ impl Table<'_> {
             self.refuse("executable", executable.as_ref(), kind)?;
             return self.remote().map(EngineChoice::Remote);
         }
-        let keys = [
-            ("url", url),
-            ("dialect", dialect),
-            ("key_env", key_env),
-            ("model", model),
-        ];
+        let keys = [("url", url), ("dialect", dialect), ("key_env", key_env), ("model", model)];
         for (key, given) in keys {
             self.refuse(key, given.as_ref(), kind)?;
         }
         self.refuse("context", context.as_ref(), kind)?;
         let Some(program) = kind.program() else {
             self.refuse("executable", executable.as_ref(), kind)?;
-            return Ok(if kind == EngineKind::Sim { EngineChoice::Sim } else { EngineChoice::Llama });
+            return Ok(if kind == EngineKind::Sim {
+                EngineChoice::Sim
+            } else {
+                EngineChoice::Llama
+            });
         };
         let executable = executable.as_ref().map(|given| self.text("executable", given));
         let executable = executable.transpose()?.map(Into::into);

@@ -1,9 +1,7 @@
 //! Candidate settings, each with its plan, or the reason why it cannot run.
 
 use harmonic_planner::PlannedModel;
-use harmonic_types::{
-    Divergence, EnginePlan, KvLayout, KvType, Plan, Threads, TuneCandidate,
-};
+use harmonic_types::{Divergence, EnginePlan, KvLayout, KvType, Plan, Threads, TuneCandidate};
 
 use crate::error::TuneError;
 use crate::target::TuneTarget;
@@ -57,9 +55,7 @@ pub(crate) fn candidate(
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,
         divergence,
-        kv_layout: kv_layout
-            .or_else(|| engine.and_then(EnginePlan::kv_layout))
-            .unwrap_or_default(),
+        kv_layout: kv_layout.or_else(|| engine.and_then(EnginePlan::kv_layout)).unwrap_or_default(),
         kv_type: settings
             .kv_type
             .or_else(|| engine.and_then(EnginePlan::kv_type))

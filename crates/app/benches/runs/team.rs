@@ -95,7 +95,10 @@ struct TimelessFactory {
 
 impl EngineFactory for TimelessFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let config = LocalConfig { events: self.events.clone(), ..LocalConfig::of(plan, engine, engine.local().unwrap()) };
+        let config = LocalConfig {
+            events: self.events.clone(),
+            ..LocalConfig::of(plan, engine, engine.local().unwrap())
+        };
         let unknown = || EngineError::Setup {
             id: engine.id.clone(),
             reason: format!("{} is not in the catalog", engine.model),

@@ -158,7 +158,8 @@ impl<'a> ProgramStart<'a> {
                 self.failed(format!("cannot make its folder in {folder}: {error}"))
             };
             let folder = self.folder().map_err(io)?;
-            let port = free_port().map_err(|error| self.failed(format!("no free port: {error}")))?;
+            let port =
+                free_port().map_err(|error| self.failed(format!("no free port: {error}")))?;
             let child = self.child(port, &folder)?;
             match self.answering(&child, port).await? {
                 Some(end) if attempts < PORT_ATTEMPTS && is_port_taken(&end) => {}

@@ -34,19 +34,12 @@ pub(super) async fn start(
             "use its https address",
         ));
     }
-    let endpoint = Endpoint {
-        url: remote.url.clone(),
-        dialect: remote.dialect,
-        key,
-        sends_system: true,
-    };
+    let endpoint =
+        Endpoint { url: remote.url.clone(), dialect: remote.dialect, key, sends_system: true };
     preload(&endpoint, std::slice::from_ref(&remote.model), READY_TIMEOUT).await?;
     let behind = Behind {
         endpoint,
-        identity: Identity {
-            build: Some(super::build(engine.spec.kind())),
-            ..Identity::default()
-        },
+        identity: Identity { build: Some(super::build(engine.spec.kind())), ..Identity::default() },
         capabilities: abilities::of_server(remote.dialect),
         // Its sequences are not this machine's.
         max_in_flight: engine.sequences,

@@ -37,8 +37,7 @@ pub fn with_own_team(plan: &Plan) -> OwnProcesses {
     let own = with_own_servers();
     let has = |is: fn(&EngineSpec) -> bool| plan.engines.iter().any(|engine| is(&engine.spec));
     let starts = has(|spec| matches!(spec, EngineSpec::Process(_)));
-    let unknown =
-        has(|spec| matches!(spec, EngineSpec::Remote(remote) if !remote.leaves_machine));
+    let unknown = has(|spec| matches!(spec, EngineSpec::Remote(remote) if !remote.leaves_machine));
     OwnProcesses {
         servers: starts.then_some(own.benchmark).into_iter().collect(),
         has_server: !unknown,

@@ -169,9 +169,7 @@ fn unowned(plan: &Plan, layout: KvLayout) -> u32 {
 /// The agents of `plan` that generate text in this process with their quotas, out of the plan's
 /// limit in flight.
 fn quotas_in_flight(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
-    let is_here = |agent: &&AgentPlan| {
-        plan.engine_of(agent).is_some_and(EnginePlan::is_in_process)
-    };
+    let is_here = |agent: &&AgentPlan| plan.engine_of(agent).is_some_and(EnginePlan::is_in_process);
     let generating: Vec<_> = plan.generating().filter(is_here).collect();
     let configs: Vec<AgentConfig> = generating
         .iter()

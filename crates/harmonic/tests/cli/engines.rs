@@ -77,7 +77,10 @@ fn agents_whose_prompts_leave_the_machine_are_marked_and_can_be_refused() {
     assert!(!shown.out.contains("GPU_BOX_KEY"), "{shown:?}");
     let plan: Value = user.run(SPARK.into_iter().chain(["--stack", &stack, "--json"])).json();
     let leaving: Vec<&Value> = plan["agents"].as_array().unwrap().iter().collect();
-    assert_eq!((&leaving[0]["leaves_machine"], &leaving[1]["leaves_machine"]), (&Value::Null, &Value::Bool(true)));
+    assert_eq!(
+        (&leaving[0]["leaves_machine"], &leaving[1]["leaves_machine"]),
+        (&Value::Null, &Value::Bool(true))
+    );
     user.run(SPARK.into_iter().chain(["--stack", &stack, "--local-only"]))
         .refuses(&["--local-only refuses agents whose prompts leave this machine: coder"]);
     let local = ["--stack", "starter", "--engine", "remote=http://localhost:9", "--local-only"];

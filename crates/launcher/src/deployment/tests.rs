@@ -30,7 +30,8 @@ impl EngineFactory for Sims {
         }
         let weights = self.weights.unwrap_or(Bytes(2_000_000));
         let paper = paper(weights, engine.local().unwrap().kv_type);
-        let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine, engine.local().unwrap()), paper)?);
+        let started: Arc<dyn Engine> =
+            Arc::new(spawn(LocalConfig::of(plan, engine, engine.local().unwrap()), paper)?);
         self.started.lock().unwrap().push(Arc::clone(&started));
         Ok(started)
     }
@@ -64,7 +65,10 @@ fn embeddings_claim_none_of_the_sequences_of_other_engines() {
     assert_eq!((beside_text.quota_total, beside_text.unowned), (2, 0), "two of four each");
     let beside_embeddings = in_streams(&mut plan, Some(Pooling::Mean));
     assert_eq!((beside_embeddings.quota_total, beside_embeddings.unowned), (2, 2));
-    assert_eq!(LocalConfig::of(&plan, &plan.engines[1], plan.engines[1].local().unwrap()).quota_total, plan.max_in_flight);
+    assert_eq!(
+        LocalConfig::of(&plan, &plan.engines[1], plan.engines[1].local().unwrap()).quota_total,
+        plan.max_in_flight
+    );
 }
 
 #[tokio::test]

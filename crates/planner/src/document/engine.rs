@@ -34,7 +34,11 @@ impl Draft<'_> {
         engines.map(|engine| is_here(&engine).then(|| threads.next()).flatten()).collect()
     }
 
-    pub(super) fn engine_plan(&self, engine: &PlacedEngine<'_>, threads: Option<u32>) -> EnginePlan {
+    pub(super) fn engine_plan(
+        &self,
+        engine: &PlacedEngine<'_>,
+        threads: Option<u32>,
+    ) -> EnginePlan {
         let PlacedEngine { id, model, footprint, agents, slots, choice, .. } = engine;
         let context_trained =
             (model.shape.context_trained.0 > 0).then_some(model.shape.context_trained);

@@ -48,7 +48,10 @@ fn contexts_for_long_prompts_need_the_fused_kernel() {
         let planned = plan(&cpu(128.0), &stack, &models, &PlanOptions::default(), &[]);
         let planned = planned.expect("it fits");
         let engine = the_engine(&planned);
-        assert_eq!(engine.local().unwrap().kv_tokens / u64::from(engine.sequences), u64::from(context));
+        assert_eq!(
+            engine.local().unwrap().kv_tokens / u64::from(engine.sequences),
+            u64::from(context)
+        );
         assert_eq!(engine.attention(), Some(attention), "{context}");
     }
 }
@@ -63,7 +66,11 @@ fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
     let engine = the_engine(&planned);
     assert_eq!(engine.local().unwrap().kv_layout, KvLayout::Streams);
     assert_eq!(engine.attention(), Some(Attention::Plain));
-    assert_eq!(engine.local().unwrap().kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
+    assert_eq!(
+        engine.local().unwrap().kv_tokens / u64::from(engine.sequences),
+        8192,
+        "the price is paid"
+    );
 }
 
 /// The scores come before further slots, and after contexts: a little more memory than for the

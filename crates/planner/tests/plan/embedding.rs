@@ -53,7 +53,10 @@ fn an_encoder_has_weights_and_compute_and_no_cache() {
         (agent.status, agent.context, agent.kv_bytes),
         (AgentStatus::Planned, Tokens(512), Bytes(0))
     );
-    assert_eq!((engine.local().unwrap().kv_tokens, engine.local().unwrap().pooling), (0, Some(Pooling::Mean)));
+    assert_eq!(
+        (engine.local().unwrap().kv_tokens, engine.local().unwrap().pooling),
+        (0, Some(Pooling::Mean))
+    );
     let lines = plan.ledger.iter().filter(|line| line.engine == engine.id);
     let items: Vec<LedgerItem> = lines.map(|line| line.item).collect();
     assert_eq!(items, [LedgerItem::Weights, LedgerItem::Compute, LedgerItem::Overhead]);
@@ -67,7 +70,10 @@ fn the_other_agents_keep_what_they_have_without_it() {
     for (one, other) in without.agents.iter().zip(&with.agents) {
         assert_eq!((one.slots, one.context), (other.slots, other.context), "{}", one.name);
     }
-    assert_eq!(without.engines[0].local().unwrap().threads, with.engines[0].local().unwrap().threads);
+    assert_eq!(
+        without.engines[0].local().unwrap().threads,
+        with.engines[0].local().unwrap().threads
+    );
     assert_eq!(without.max_in_flight, with.max_in_flight);
 }
 

@@ -41,7 +41,12 @@ fn summary(plan: &Plan) -> String {
         let memory = e.memory().map(|bytes| bytes.to_string()).join(" + ");
         format!(
             "{} on {}, {}: {} slots, {} sequences, {spec}; {memory} = {}",
-            e.id, e.spec.kind(), e.device, e.slots, e.sequences, e.total_bytes
+            e.id,
+            e.spec.kind(),
+            e.device,
+            e.slots,
+            e.sequences,
+            e.total_bytes
         )
     });
     engines.collect::<Vec<_>>().join("\n")
@@ -117,8 +122,10 @@ fn a_server_elsewhere_takes_no_memory_and_knows_its_own_model() {
 fn a_whole_team_elsewhere_fits_a_machine_without_memory() {
     let tiny = machine("tiny", Bytes(1000), 4, 8);
     let stack = StackSpec::new("far", vec![agent("a", Tier::Executive, "gpt-oss:120b", 8192)]);
-    let models = Models::from([("gpt-oss:120b".to_owned(), PlannedModel::elsewhere("gpt-oss:120b"))]);
-    let options = PlanOptions { slots: [("a".into(), 64)].into(), ..options("remote=http://10.0.0.2") };
+    let models =
+        Models::from([("gpt-oss:120b".to_owned(), PlannedModel::elsewhere("gpt-oss:120b"))]);
+    let options =
+        PlanOptions { slots: [("a".into(), 64)].into(), ..options("remote=http://10.0.0.2") };
     let plan = plan(&tiny, &stack, &models, &options, &[]).unwrap();
     let [engine] = &plan.engines[..] else { panic!("one engine") };
     assert_eq!((engine.slots, engine.sequences), (64, 64), "not limited by this machine");

@@ -115,7 +115,8 @@ fn isolated_engines_pay_their_weights_each() {
     assert_eq!(ids, names);
     let weights = models()["smollm2:135m"].shape.weights_bytes;
     assert!(plan.engines.iter().all(|engine| engine.weights_bytes == weights));
-    let threads: Vec<u32> = plan.engines.iter().map(|engine| engine.local().unwrap().threads).collect();
+    let threads: Vec<u32> =
+        plan.engines.iter().map(|engine| engine.local().unwrap().threads).collect();
     assert_eq!(threads, [2, 1, 1, 1, 1, 1, 1], "8 threads, the one that is left over to the first");
     let own = plan.agents.iter().map(|agent| agent.memory_bytes - agent.kv_bytes);
     assert_eq!(own.sum::<Bytes>(), weights * 7);
@@ -135,10 +136,15 @@ fn the_ledger_lists_every_byte() {
 
 #[test]
 fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
-    let stack = |contexts: [u32; 2]| StackSpec::new("two", vec![
-            agent("a", Tier::Executive, "qwen3:4b", contexts[0]),
-            agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
-        ]);
+    let stack = |contexts: [u32; 2]| {
+        StackSpec::new(
+            "two",
+            vec![
+                agent("a", Tier::Executive, "qwen3:4b", contexts[0]),
+                agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
+            ],
+        )
+    };
     // No more in flight than slots: no sequences are lent.
     let hardware = |gb| machine("two", Bytes::from_gb(gb), 2, 4);
     let equal = planned(&hardware(128.0), &stack([4000, 4096]));
@@ -148,7 +154,9 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
     let roomy = planned(&hardware(128.0), &stack([512, 16384]));
     let tight = planned(&hardware(12.0), &stack([512, 16384]));
     let [streams, pool] = [&roomy, &tight].map(|plan| &plan.engines[0]);
-    let cells = |engine: &EnginePlan| (engine.local().unwrap().kv_layout, engine.local().unwrap().kv_tokens);
+    let cells = |engine: &EnginePlan| {
+        (engine.local().unwrap().kv_layout, engine.local().unwrap().kv_tokens)
+    };
     assert_eq!(cells(streams), (KvLayout::Streams, 4 * 16384));
     assert_eq!(cells(pool), (KvLayout::Unified, 2 * (512 + 16384)));
     let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();

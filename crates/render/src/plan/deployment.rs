@@ -1,7 +1,9 @@
 //! Agents and their slots, in the format of the paper's §5.4.
 
 use harmonic_layout::{Width, wrap_lines};
-use harmonic_types::{AgentPlan, AgentStatus, BudgetRule, EnginePlan, EngineSpec, Hardware, Plan, Tier};
+use harmonic_types::{
+    AgentPlan, AgentStatus, BudgetRule, EnginePlan, EngineSpec, Hardware, Plan, Tier,
+};
 
 use super::gb;
 

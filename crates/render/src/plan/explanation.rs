@@ -9,8 +9,8 @@ use harmonic_perfmodel::KvCost;
 use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
-    Attention, BudgetRule, Bytes, EnginePlan, EngineSpec, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
-    Plan, Provenance, RecurrentState, Sharing, Trade,
+    Attention, BudgetRule, Bytes, EnginePlan, EngineSpec, Hardware, KvLayout, KvType, LedgerItem,
+    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade,
 };
 
 use super::curve_text;

@@ -53,7 +53,8 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>, width: Widt
         })
         .collect();
     let exact = plan.budget == BudgetRule::Exact;
-    if exact && plan.engines.iter().any(|engine| engine.is_in_process() && config(engine).is_none()) {
+    if exact && plan.engines.iter().any(|engine| engine.is_in_process() && config(engine).is_none())
+    {
         let text = "streams if they fit the budget; `harmonic bench --layouts` measures both";
         lines.push(labelled("layout", text, width));
     }

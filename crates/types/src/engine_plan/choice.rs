@@ -184,7 +184,9 @@ fn remote(text: &str) -> Result<RemoteChoice, String> {
         if !OPTIONS.contains(&key) {
             let meant = did_you_mean(key, OPTIONS);
             let known = OPTIONS.join(", ");
-            return Err(format!("invalid option `{key}` of a remote engine: expected {known}{meant}"));
+            return Err(format!(
+                "invalid option `{key}` of a remote engine: expected {known}{meant}"
+            ));
         }
         if given.contains(&key) {
             return Err(format!("duplicate option `{key}` of a remote engine"));
@@ -195,9 +197,11 @@ fn remote(text: &str) -> Result<RemoteChoice, String> {
             "key_env" => choice.key_env = Some(RemoteChoice::key_variable(value)?),
             "context" => choice.context = Some(context(value)?),
             _ if value.trim().is_empty() => {
-                return Err("invalid option `model=` of a remote engine: expected the name of the \
+                return Err(
+                    "invalid option `model=` of a remote engine: expected the name of the \
                             model there"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             _ => choice.model = Some(value.to_owned()),
         }

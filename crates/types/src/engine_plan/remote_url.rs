@@ -48,9 +48,13 @@ impl FromStr for RemoteUrl {
         // What was given may hold a password, so no error repeats it.
         let expected = "expected http://HOST[:PORT] or https://HOST[:PORT], perhaps with a path";
         if text.len() > MAX_BYTES {
-            return Err(format!("invalid URL of {} bytes: expected at most {MAX_BYTES}", text.len()));
+            return Err(format!(
+                "invalid URL of {} bytes: expected at most {MAX_BYTES}",
+                text.len()
+            ));
         }
-        let mut url = Url::parse(text).map_err(|error| format!("invalid URL ({error}): {expected}"))?;
+        let mut url =
+            Url::parse(text).map_err(|error| format!("invalid URL ({error}): {expected}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("invalid scheme `{}` of a URL: {expected}", url.scheme()));
         }

@@ -94,7 +94,8 @@ pub struct RemoteSpec {
     /// Environment variable that holds the key; never the key itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
-    /// Name of the model there.
+    /// Name of the model there. In JSON, `model` is the base model.
+    #[serde(rename = "remote_model")]
     pub model: String,
     /// Context of each request there; `None` where it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -63,10 +63,14 @@ fn engines_of_every_kind_are_read_as_they_were_written() {
         assert_eq!(serde_json::from_str::<EnginePlan>(&text).unwrap(), planned, "{text}");
     }
     let written: Value = serde_json::to_value(engine(process(EngineProgram::LlamaServer))).unwrap();
-    assert_eq!((&written["kind"], &written["program"]), (&json!("process"), &json!("llama-server")));
+    assert_eq!(
+        (&written["kind"], &written["program"]),
+        (&json!("process"), &json!("llama-server"))
+    );
     let written = serde_json::to_value(engine(remote("http://10.0.0.2:8000"))).unwrap();
     assert_eq!((&written["kind"], &written["dialect"]), (&json!("remote"), &json!("openai")));
     assert_eq!(written["leaves_machine"], json!(true));
+    assert_eq!((&written["model"], &written["remote_model"]), (&json!("toy"), &json!("there")));
 }
 
 #[test]
