@@ -15,6 +15,7 @@ use crate::error::{AppError, Result};
 use crate::event::{EventAdapter, Observer};
 use crate::inspect::hardware;
 use crate::settings::Settings;
+use crate::team_request::TeamRequest;
 
 /// Models on this machine and in the catalog.
 #[derive(Clone, Debug)]
