@@ -54,10 +54,10 @@ impl fmt::Debug for Shared {
 /// [`EngineError::Setup`] for an invalid URL or key, or if TLS cannot be set up.
 pub fn spawn(config: HttpEngineConfig, runtime: &Handle) -> Result<HttpEngine, EngineError> {
     let timeouts = Timeouts { connect: config.connect_timeout, idle: config.idle_timeout };
-    let client = config.endpoint.client(timeouts).map_err(|error| EngineError::Setup {
-        id: config.id.clone(),
-        reason: error.to_string(),
-    })?;
+    let client = config
+        .endpoint
+        .client(timeouts)
+        .map_err(|error| EngineError::Setup { id: config.id.clone(), reason: error.to_string() })?;
     let load = |agent: &HttpAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
     let status = SharedStatus::new(config.agents.iter().map(load).collect());
     let (commands, receiver) = mpsc::unbounded_channel();
