@@ -25,8 +25,8 @@ use crate::estimate;
 use crate::open_requests::OpenRequest;
 use crate::server_fields::ServerFields;
 
-/// Handle to an engine over HTTP. Dropping it cancels the requests that wait; the engine ends with
-/// the last of those that run.
+/// Handle to an engine over HTTP. The engine ends when it, its submissions and its generations are
+/// dropped.
 #[derive(Debug)]
 pub struct HttpEngine(Arc<Shared>);
 

@@ -21,6 +21,7 @@ impl ScriptedServer {
         tokio::spawn(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
+                stream.set_nodelay(true).expect("an open socket");
                 tokio::spawn(serve(connection, stream, seen.clone()));
             }
         });
