@@ -327,8 +327,8 @@ async fn status(mut response: Response) -> ClientError {
             break;
         }
     }
-    let message = error_message(&body)
-        .unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
+    let message =
+        error_message(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
     ClientError::Status { status, message, retry_after }
 }
 

@@ -82,18 +82,15 @@ where
 /// Maximum bytes of one event, comments before it included: enough for a complete answer.
 pub const MAX_EVENT_BYTES: usize = 4 << 20;
 
-/// An event of more than [`MAX_EVENT_BYTES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an event exceeds {} MiB", MAX_EVENT_BYTES >> 20)]
-pub struct EventTooLong;
-
 /// Error of a body whose events are bounded.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum BodyError<E> {
     /// Error of the body itself.
+    #[error("{0}")]
     Transport(E),
-    /// Event beyond the bound.
-    TooLong(EventTooLong),
+    /// Event of more than [`MAX_EVENT_BYTES`].
+    #[error("an event exceeds {} MiB", MAX_EVENT_BYTES >> 20)]
+    TooLong,
 }
 
 /// The body, with an error where an event exceeds [`MAX_EVENT_BYTES`]: [`events`] buffers each.
@@ -113,7 +110,7 @@ where
                 _ => line += 1,
             }
             if event > MAX_EVENT_BYTES {
-                return Err(BodyError::TooLong(EventTooLong));
+                return Err(BodyError::TooLong);
             }
         }
         Ok(chunk)

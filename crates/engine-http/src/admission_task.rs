@@ -100,13 +100,10 @@ impl AdmissionTask {
         let load = self.admission.load();
         self.requests.publisher().slots_changed(&load);
         self.status.write(|status| status.load = load);
-        let health = match AssertUnwindSafe(self.serve(&mut commands)).catch_unwind().await {
-            Ok(health) => health,
-            Err(_) => {
-                let message = "its task panicked: this is a bug, please report it".to_owned();
-                Health::Died { message }
-            }
-        };
+        let served = AssertUnwindSafe(self.serve(&mut commands)).catch_unwind().await;
+        let health = served.unwrap_or_else(|_| Health::Died {
+            message: "its task panicked: this is a bug, please report it".to_owned(),
+        });
         // Published before the channel closes, so that failed submissions get the cause.
         self.status.write(|status| status.health = health.clone());
         drop(commands);

@@ -81,15 +81,20 @@ fn openai_chat(fields: &ServerFields, mut request: Request, is_switched_off: boo
         && let Prompt::Chat { messages, .. } = &mut request.prompt
     {
         // OpenAI's API has no field for the reasoning of earlier turns.
-        messages.iter_mut().for_each(|message| message.reasoning = None);
+        for message in messages {
+            message.reasoning = None;
+        }
     }
     let mut body = object(&openai::encode(&request));
     body.remove("chat_template_kwargs");
     if fields.has_extensions() {
         let effort = request.effort.map(|effort| ("reasoning_effort", effort.as_str().into()));
         let thinking = request.thinking.map(|thinks| ("enable_thinking", thinks.into()));
-        let arguments: Map<String, Value> =
-            effort.into_iter().chain(thinking).map(|(key, value)| (key.to_owned(), value)).collect();
+        let arguments: Map<String, Value> = effort
+            .into_iter()
+            .chain(thinking)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect();
         if !arguments.is_empty() {
             body.insert("chat_template_kwargs".to_owned(), arguments.into());
         }
@@ -116,7 +121,8 @@ fn ollama_chat(request: &Request) -> ollama::ChatBody {
     for (message, sent) in messages.iter().zip(&mut body.messages) {
         if message.role == Role::Tool {
             let calls = messages.iter().flat_map(|message| &message.tool_calls);
-            let call = calls.into_iter().find(|call| Some(&call.id) == message.tool_call_id.as_ref());
+            let call =
+                calls.into_iter().find(|call| Some(&call.id) == message.tool_call_id.as_ref());
             sent.tool_name = call.map(|call| call.name.clone());
         }
     }

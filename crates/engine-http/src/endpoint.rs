@@ -52,8 +52,7 @@ mod tests {
     fn the_key_is_not_printed() {
         let key = Some("sk-secret".to_owned());
         let url = "https://host".to_owned();
-        let endpoint =
-            Endpoint { url, dialect: RemoteDialect::OpenAi, key, sends_system: true };
+        let endpoint = Endpoint { url, dialect: RemoteDialect::OpenAi, key, sends_system: true };
         assert!(!format!("{endpoint:?}").contains("secret"));
         let client = endpoint.client(Timeouts::default()).expect("a client");
         assert!(!format!("{client:?}").contains("secret"));

@@ -25,8 +25,8 @@ use crate::estimate;
 use crate::open_requests::OpenRequest;
 use crate::server_fields::ServerFields;
 
-/// Handle to an engine over HTTP. Dropping it cancels the requests that wait; the engine ends with
-/// the last of those that run.
+/// Handle to an engine over HTTP. The engine ends when it, its submissions and its generations are
+/// dropped.
 #[derive(Debug)]
 pub struct HttpEngine(Arc<Shared>);
 
@@ -54,10 +54,10 @@ impl fmt::Debug for Shared {
 /// [`EngineError::Setup`] for an invalid URL or key, or if TLS cannot be set up.
 pub fn spawn(config: HttpEngineConfig, runtime: &Handle) -> Result<HttpEngine, EngineError> {
     let timeouts = Timeouts { connect: config.connect_timeout, idle: config.idle_timeout };
-    let client = config.endpoint.client(timeouts).map_err(|error| EngineError::Setup {
-        id: config.id.clone(),
-        reason: error.to_string(),
-    })?;
+    let client = config
+        .endpoint
+        .client(timeouts)
+        .map_err(|error| EngineError::Setup { id: config.id.clone(), reason: error.to_string() })?;
     let load = |agent: &HttpAgent| AgentLoad { slots: agent.slots, ..AgentLoad::default() };
     let status = SharedStatus::new(config.agents.iter().map(load).collect());
     let (commands, receiver) = mpsc::unbounded_channel();

@@ -69,8 +69,7 @@ impl ServerFields {
             // The form of log-probabilities of texts differs between servers.
             (
                 "logprobs",
-                request.top_logprobs.is_some()
-                    && (!capabilities.logprobs || is_text && !is_ollama),
+                request.top_logprobs.is_some() && (!capabilities.logprobs || is_text && !is_ollama),
             ),
             ("ignore_eos", request.ignore_eos && (!capabilities.ignore_eos || is_ollama)),
             ("logit_bias", !request.logit_bias.is_empty() && is_ollama),

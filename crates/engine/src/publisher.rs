@@ -81,8 +81,7 @@ impl Publisher {
         });
     }
 
-    /// The prompt of a request is being computed, but for `cached_tokens` of it.
-    pub fn prefill_started(&self, request: RequestId, cached_tokens: u32) {
+    pub(crate) fn prefill_started(&self, request: RequestId, cached_tokens: u32) {
         let engine = self.engine.clone();
         self.stream.publish(TeamEvent::PrefillStarted { engine, request, cached_tokens });
     }

@@ -40,13 +40,14 @@ impl AnsweredConnections {
         if error.is_connect() || error.is_timeout() || error.is_builder() {
             return false;
         }
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
-        let info = causes
-            .filter_map(|cause| cause.downcast_ref::<legacy::Error>())
-            .find_map(legacy::Error::connect_info);
         let mut extensions = Extensions::new();
-        if let Some(info) = info {
-            info.get_extras(&mut extensions);
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            let info = next.downcast_ref::<legacy::Error>().and_then(legacy::Error::connect_info);
+            if let Some(info) = info {
+                info.get_extras(&mut extensions);
+            }
+            cause = next.source();
         }
         extensions.get::<HttpInfo>().is_some_and(|info| {
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

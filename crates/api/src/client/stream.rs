@@ -42,7 +42,10 @@ pub enum ChatEvent {
 /// connection, which cancels the request.
 pub struct ChatStream {
     url: Url,
-    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<BodyError>>>,
+    events: BoxStream<
+        'static,
+        Result<eventsource_stream::Event, EventStreamError<BodyError<reqwest::Error>>>,
+    >,
     decode: Decode,
     /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
@@ -144,8 +147,8 @@ struct TextChoice {
 /// Events in one chunk of a continued text, of its first choice.
 fn decode_text(chunk: TextChunk) -> impl Iterator<Item = ChatEvent> {
     let TextChoice { text, finish_reason } = chunk.choices.into_iter().next().unwrap_or_default();
-    let text = (!text.is_empty())
-        .then(|| ChatEvent::Delta(Event::Text { text, logprobs: Vec::new() }));
+    let text =
+        (!text.is_empty()).then(|| ChatEvent::Delta(Event::Text { text, logprobs: Vec::new() }));
     let reason = finish_reason.map(|reason| ChatEvent::Finish { reason });
     [text, reason, chunk.usage.map(ChatEvent::Usage)].into_iter().flatten()
 }
@@ -189,7 +192,7 @@ impl Stream for ChatStream {
                 Some(Err(EventStreamError::Transport(BodyError::Transport(error)))) => {
                     ClientError::Unreachable { url: this.url.to_string(), error }
                 }
-                Some(Err(EventStreamError::Transport(BodyError::TooLong(too_long)))) => {
+                Some(Err(EventStreamError::Transport(too_long @ BodyError::TooLong))) => {
                     this.protocol(too_long.to_string())
                 }
                 Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),

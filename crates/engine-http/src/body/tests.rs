@@ -184,7 +184,10 @@ fn a_form_goes_where_the_server_has_it() {
             assert_eq!(sent["format"]["type"], "object");
         } else {
             let named = &sent["response_format"]["json_schema"];
-            assert_eq!((&named["strict"], &named["schema"]["type"]), (&json!(true), &json!("object")));
+            assert_eq!(
+                (&named["strict"], &named["schema"]["type"]),
+                (&json!(true), &json!("object"))
+            );
         }
         let grammar = Request { format: Some(Format::Grammar("start: \"a\"".to_owned())), ..ask() };
         assert!(refusal(server, &grammar).is_some_and(|why| why.contains("`grammar`")));
@@ -204,7 +207,9 @@ fn thinking_is_switched_where_there_is_a_switch() {
     assert_eq!(body(remote, think(None, Some(Effort::High)))["reasoning_effort"], "high");
     assert_eq!(body(remote, think(Some(false), None))["reasoning_effort"], "none");
     assert!(body(remote, ask()).get("reasoning_effort").is_none());
-    assert!(refusal(remote, &think(Some(true), None)).is_some_and(|why| why.contains("`thinking`")));
+    assert!(
+        refusal(remote, &think(Some(true), None)).is_some_and(|why| why.contains("`thinking`"))
+    );
 }
 
 type Change = fn(&mut Request);

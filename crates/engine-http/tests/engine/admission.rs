@@ -57,21 +57,22 @@ async fn a_flood_never_delays_the_executive_by_more_than_one_answer() {
 }
 
 #[tokio::test]
-async fn an_executive_beyond_its_quota_is_next() {
+async fn an_executive_beyond_its_quota_comes_before_a_coder_beyond_its_own() {
     let mut server = ScriptedServer::start().await;
-    let engine = engine(&server.url, OPENAI, 2);
-    let mut answers = vec![submit(&engine, ask(1, "coder"))];
-    let coder = server.next().await;
-    answers.push(submit(&engine, ask(2, "executive")));
-    let executive = server.next().await;
-    answers.extend((3..20).map(|id| submit(&engine, ask(id, "coder"))));
-    until(&engine, "coder", 1, 17).await;
+    // One slot belongs to nobody.
+    let mut config = config(&server.url, OPENAI, 3);
+    config.agents[1].slots = 1;
+    let engine = start(config);
+    let mut answers: Vec<_> = (0..20).map(|id| submit(&engine, ask(id, "coder"))).collect();
+    let (coder, _second) = (server.next().await, server.next().await);
+    until(&engine, "coder", 2, 18).await;
     answers.push(submit(&engine, ask(20, "executive")));
+    let executive = server.next().await;
+    answers.push(submit(&engine, ask(21, "executive")));
     until(&engine, "executive", 1, 1).await;
     coder.answer("done").await;
     let next = server.next().await;
-    assert_eq!(next.model(), "executive");
-    drop((next, executive, answers));
+    assert_eq!((executive.model(), next.model()), ("executive", "executive"));
 }
 
 #[tokio::test]

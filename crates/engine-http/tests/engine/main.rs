@@ -2,7 +2,7 @@
 
 mod admission;
 mod connections;
-#[path = "../../../engine/tests/sim/cost_models.rs"]
+#[path = "../../../engine/tests/cost_models/mod.rs"]
 mod cost_models;
 mod failures;
 mod own_server;

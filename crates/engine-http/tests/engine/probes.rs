@@ -101,7 +101,10 @@ async fn tokens_are_counted_by_the_server_or_estimated() {
         assert_eq!(received.body["messages"][0]["content"], "Answer.");
         received.respond("200 OK", "", r#"{"prompt":"<s>hi"}"#).await;
         let received = server.next().await;
-        assert_eq!((received.path.as_str(), &received.body["content"]), ("/tokenize", &"<s>hi".into()));
+        assert_eq!(
+            (received.path.as_str(), &received.body["content"]),
+            ("/tokenize", &"<s>hi".into())
+        );
         received.respond("200 OK", "", r#"{"tokens":[1,2,3]}"#).await;
     };
     let (counted, ()) = tokio::join!(engine.count_tokens(ask(1, "coder")), serving);

@@ -21,6 +21,7 @@ impl ScriptedServer {
         tokio::spawn(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
+                stream.set_nodelay(true).expect("an open socket");
                 tokio::spawn(serve(connection, stream, seen.clone()));
             }
         });
@@ -116,8 +117,10 @@ impl Received {
     /// Responds with a whole document; the connection stays open.
     pub async fn respond(mut self, status: &str, headers: &str, body: &str) {
         let length = body.len();
-        self.write(&format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"))
-            .await;
+        self.write(&format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+        ))
+        .await;
         let _ended = self.back.send(self.stream);
     }
 
