@@ -40,8 +40,10 @@ pub fn import(source: &ImportSource, home: Option<&str>, settings: &Settings) ->
         ImportSource::Ollama(Some(store)) => harmonic_import::ollama_store(store)?,
         ImportSource::Ollama(None) => harmonic_import::ollama_store(&store(settings)?)?,
         ImportSource::Modelfiles(paths) => {
-            let texts = paths.iter().map(|path| Ok((absolute(path)?, text(path)?)));
-            let texts: Vec<(PathBuf, String)> = texts.collect::<Result<_>>()?;
+            let read = |path: &PathBuf| -> Result<(PathBuf, String)> {
+                Ok((absolute(path)?, text(path)?))
+            };
+            let texts = paths.iter().map(read).collect::<Result<Vec<_>>>()?;
             let files = texts.iter().map(|(path, text)| Modelfile { path, text });
             harmonic_import::modelfiles(&files.collect::<Vec<_>>(), &surroundings)?
         }

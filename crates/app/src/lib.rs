@@ -54,12 +54,13 @@ pub mod watch;
 mod watched_keys;
 mod what_if;
 
+pub use engines::EngineProcesses;
 pub use error::{AppError, Result, hint, is_unexpected};
 pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
-pub use team_request::{SlotRequest, TeamRequest};
+pub use team_request::{SlotRequest, TeamRequest, check_local};
 pub use tool_processes::ToolProcesses;
 pub use what_if::WhatIf;
 
@@ -67,6 +68,7 @@ pub use harmonic_bench::Levels;
 pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
+pub use harmonic_guard::{GuardCommand, run as run_guard};
 pub use harmonic_hardware::Sysroot;
 pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{

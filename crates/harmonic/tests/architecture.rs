@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -22,12 +22,15 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
     ("planner", &["types", "perfmodel"]),
     ("admission", &["types"]),
     ("batching", &["types", "admission"]),
-    ("export", &["types"]),
+    ("programs", &["types", "fsutil"]),
+    ("export", &["types", "programs"]),
     ("import", &["types", "stack"]),
+    ("guard", &["types"]),
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
+    ("engine-http", &["types", "admission", "events", "engine", "api"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),
     ("gateway", &["types", "events", "api", "engine", "orchestrator"]),
     ("bench", &["types", "perfmodel", "api"]),
@@ -50,11 +53,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 35] = [
             "models",
             "profiles",
             "planner",
+            "programs",
+            "guard",
             "export",
             "import",
             "events",
             "api",
             "engine",
+            "engine-http",
             "llama",
             "launcher",
             "gateway",

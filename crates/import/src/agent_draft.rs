@@ -100,7 +100,7 @@ pub(crate) fn complete(
         agents.push(agent(name, draft, program, &mut assumed));
     }
     assumed.note(program, &mut notes);
-    let stack = (!agents.is_empty()).then(|| StackSpec { name: stack.to_owned(), agents });
+    let stack = (!agents.is_empty()).then(|| StackSpec::new(stack, agents));
     Imported::new(stack, notes)
 }
 

@@ -56,7 +56,7 @@ fn stack() -> impl Strategy<Value = StackSpec> {
             .into_iter()
             .enumerate()
             .map(|(index, agent)| AgentSpec { name: AgentName(format!("agent_{index}")), ..agent });
-        StackSpec { name: "random".to_owned(), agents: named.collect() }
+        StackSpec::new("random", named.collect())
     })
 }
 
@@ -116,13 +116,13 @@ proptest! {
                 prop_assert!(expected.contains(&note.kind), "{}", note);
             }
             let imported = imported.stack.unwrap().agents.remove(0);
-            let local = engine.local();
+            let local = engine.local().unwrap();
             prop_assert_eq!(imported.model, local.path.as_ref().unwrap().display().to_string());
             let context = match local.kv_layout {
                 KvLayout::Unified => local.kv_tokens,
-                KvLayout::Streams => local.kv_tokens / engine.sequences,
+                KvLayout::Streams => local.kv_tokens / u64::from(engine.sequences),
             };
-            prop_assert_eq!(imported.context.0, context);
+            prop_assert_eq!(u64::from(imported.context.0), context);
             let serves = |agent: &&harmonic_types::AgentPlan| agent.engine.as_ref() == Some(&engine.id);
             let served: Vec<_> = plan.agents.iter().filter(serves).collect();
             if let [only] = served.as_slice() {

@@ -6,8 +6,8 @@
 //! (`stack.schema.json`), generated from the types that are parsed.
 //!
 //! Invariants: a [`StackSpec`](harmonic_types::StackSpec) from here has a valid name, at least one
-//! agent, agent names that are valid and unique, contexts of at least one token, and sampling
-//! within its limits. A built-in prompt never hands work to an agent absent from the stack.
+//! agent, agent names that are valid and unique, contexts of at least one token, sampling within
+//! its limits, and engines for agents of its own only. A built-in prompt never hands work to an agent absent from the stack.
 //!
 //! Does not do: check that a model exists (`app` does, with [`model_position`]), allocate slots
 //! (planner), render prompts (`engine::chat`).
@@ -16,6 +16,7 @@
 mod builtin;
 mod document;
 mod embedding;
+mod engines;
 mod error;
 mod handoff;
 mod load;

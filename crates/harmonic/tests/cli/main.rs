@@ -12,6 +12,7 @@ mod documents;
 mod downloads;
 mod elsewhere;
 mod emit;
+mod engines;
 #[cfg(unix)]
 mod evaluations;
 mod forms;

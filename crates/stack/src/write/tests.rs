@@ -1,4 +1,4 @@
-use harmonic_types::{AgentName, Tier, Tokens};
+use harmonic_types::{AgentName, EngineChoice, Tier, Tokens};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -39,14 +39,24 @@ fn agent() -> impl Strategy<Value = AgentSpec> {
     )
 }
 
+/// An engine that an agent states.
+fn engine() -> impl Strategy<Value = EngineChoice> {
+    let forms = ["llama", "sim", "ollama", "vllm=/opt/my vllm", "remote=http://localhost:8000",
+        "remote=https://example.org,key_env=KEY,model=m,context=4096,dialect=ollama"];
+    proptest::sample::select(forms.as_slice()).prop_map(|form| form.parse().expect(form))
+}
+
 proptest! {
     #[test]
-    fn a_written_stack_is_read_as_the_same(name in "[a-z0-9_-]{1,64}", agents in vec(agent(), 1..6)) {
+    fn a_written_stack_is_read_as_the_same(name in "[a-z0-9_-]{1,64}", agents in vec(agent(), 1..6), engines in vec(option::of(engine()), 6)) {
         let named = agents.into_iter().enumerate().map(|(index, agent)| AgentSpec {
             name: AgentName(format!("agent-{index}")),
             ..agent
         });
-        let stack = StackSpec { name, agents: named.collect() };
+        let mut stack = StackSpec::new(name, named.collect());
+        for (agent, engine) in stack.agents.iter().zip(engines) {
+            stack.engines.extend(engine.map(|engine| (agent.name.clone(), engine)));
+        }
         let text = write(&stack);
         let read = parse(&text, "written.toml");
         prop_assert_eq!(read.map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?, stack);
