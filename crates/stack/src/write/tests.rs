@@ -39,11 +39,18 @@ fn agent() -> impl Strategy<Value = AgentSpec> {
     )
 }
 
-/// An engine that an agent states.
+/// Engines as an agent states them.
+const ENGINES: [&str; 6] = [
+    "llama",
+    "sim",
+    "ollama",
+    "vllm=/opt/my vllm",
+    "remote=http://localhost:8000",
+    "remote=https://example.org,key_env=KEY,model=m,context=4096,dialect=ollama",
+];
+
 fn engine() -> impl Strategy<Value = EngineChoice> {
-    let forms = ["llama", "sim", "ollama", "vllm=/opt/my vllm", "remote=http://localhost:8000",
-        "remote=https://example.org,key_env=KEY,model=m,context=4096,dialect=ollama"];
-    proptest::sample::select(forms.as_slice()).prop_map(|form| form.parse().expect(form))
+    proptest::sample::select(ENGINES.to_vec()).prop_map(|form| form.parse().expect(form))
 }
 
 proptest! {
