@@ -9,7 +9,7 @@ WITH := $(if $(FEATURES),--features $(FEATURES))
 STAGE := sh scripts/stage
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build dist demo test test-real bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-embeddings bench-gateway bench-runs bench-hostile-http \
+.PHONY: help setup build dist demo test test-real peers bench-peers bench-memory bench-emitted bench-counts bench-contexts bench-busy bench-embeddings bench-gateway bench-runs bench-hostile-http \
 	bench-before-after hostile-load fuzz deny advisories check fmt clippy doc
 
 help: ## list these targets
@@ -29,10 +29,13 @@ dist: setup ## compile target/dist/harmonic, to be handed on: link-time optimisa
 demo: build ## start the starter team, ask it, and measure this machine
 	@$(STAGE) demo $(TARGET)/release/harmonic demo
 
+peers: setup ## install the engines of others to test against, below target/peers: llama-server, Ollama
+	@$(STAGE) "install engines of others (minutes the first time)" sh scripts/peers.sh
+
 # ARGS are the program's, such as ARGS="--quick a b"; ARGS=--help lists them. Compiling for the bench
 # brings the binary that pulls the models.
 bench-peers: setup ## measure beside a real llama-server (ARGS=--quick: a first look; --write: the page)
-	@sh scripts/peers.sh
+	@sh scripts/peers.sh llama-server
 	$(CARGO) bench --locked --package harmonic --bench peers $(WITH) --no-run
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	$(TARGET)/release/harmonic models pull gemma3:270m
@@ -44,13 +47,13 @@ bench-memory: build ## hold the planned memory of two small models against what 
 	$(CARGO) bench --locked --package harmonic-llama --bench memory $(WITH) -- smollm2:135m gemma3:270m
 
 bench-emitted: build ## run what `plan --emit llama-server` writes, and ask it
-	@sh scripts/peers.sh
+	@sh scripts/peers.sh llama-server
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/run-emitted.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
 
 bench-counts: build ## hold what `bench` counts against the servers' own counters
-	@sh scripts/peers.sh
+	@sh scripts/peers.sh llama-server
 	$(TARGET)/release/harmonic models pull smollm2:135m
 	python3 scripts/bench-counts.py $(TARGET)/release/harmonic \
 		"$${PEER_LLAMA_SERVER:-$(TARGET)/peers/llama-server}"
@@ -114,19 +117,22 @@ test: ## fetch two small models and run all tests
 	@$(STAGE) "pull gemma3:270m" $(TARGET)/debug/harmonic models pull gemma3:270m
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(STAGE) test scripts/run-tests $(CARGO)
 
-# Four programs of 100 MB and more come from npm, and Ollama is compiled: the first time takes
-# minutes. The binary that pulls the model is the one under test, and is that of `make test`.
+# Four programs of 100 MB and more come from npm, and llama-server and Ollama are compiled: the first
+# time takes minutes. The binary that pulls the model is the one under test, and is that of `make test`.
 test-real: ## run other people's programs (Claude Code, Codex, LangChain …) over the real engine, and long tests
 	@$(STAGE) setup sh scripts/setup.sh clients
 	@$(STAGE) "install the clients (minutes the first time)" sh scripts/clients.sh
-	@$(STAGE) "build a llama-server to compare with (minutes the first time)" sh scripts/peers.sh
-	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --test runs --no-run
+	@$(STAGE) "install engines of others (minutes the first time)" sh scripts/peers.sh
+	@$(STAGE) "compile the tests" $(CARGO) test --workspace --locked --test clients --test sdk --test children --test runs --test servers --no-run
 	@$(STAGE) "pull smollm2:135m" $(TARGET)/debug/harmonic models pull smollm2:135m
 	@$(STAGE) "pull all-minilm:22m" $(TARGET)/debug/harmonic models pull all-minilm:22m
 	@$(STAGE) "official client libraries" \
 		$(CARGO) test --workspace --locked --test sdk -- --ignored
 	@$(STAGE) clients \
 		$(CARGO) test --workspace --locked --test clients -- --ignored --test-threads=1
+	@HARMONIC_TEST_GGUF=$$($(TARGET)/debug/harmonic models show smollm2:135m --json | \
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["path"])') $(STAGE) "a real Ollama" \
+		$(CARGO) test --workspace --locked --test servers -- --ignored
 	@$(STAGE) "MCP servers" \
 		$(CARGO) test --workspace --locked --test children -- --ignored
 	@$(STAGE) "runs that are killed, and of random plans" \

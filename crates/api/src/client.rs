@@ -3,44 +3,67 @@
 //! Owns: connections, and the decoding of server-sent events into [`ChatEvent`]s.
 //!
 //! Invariants: connections are reused if the server allows it, and the number of streams is not
-//! limited; a request that fails before the first byte of a response is sent once more on a fresh
-//! connection, because some servers (llama-server) close a connection after each response and a
-//! client that reuses it sees a reset; a stream without its end is an error, never a short answer.
+//! limited; a request is sent once more, on a fresh connection, where a reused one was closed before
+//! the first byte of the response, because some servers (llama-server) close idle connections;
+//! redirections are not followed, since they would take a prompt to another server; a stream
+//! without its end is an error, never a short answer; what a server sends is bounded.
 //!
 //! Does not do: retries after an error status, load generation, statistics.
 
 use std::time::Duration;
 
 use harmonic_types::RunToken;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::openai::{ChatRequest, Envelope, ModelCard, ModelList, StreamOptions};
 
+mod answered;
 mod error;
 mod events;
 mod health;
 mod ollama;
+mod request;
 mod runs;
 mod slots;
 mod stream;
 mod tool_calls;
 
+use answered::AnsweredConnections;
 pub use error::ClientError;
 pub use events::{TeamEvents, TeamUpdate};
 pub use health::{EngineHealth, ServerHealth};
 pub use ollama::OllamaStream;
+pub use request::StreamedRequest;
 pub use runs::{RunNews, RunNewsStream};
 pub use slots::{AgentSlots, EngineIdentity, EngineSlots};
 pub use stream::{ChatEvent, ChatStream};
 pub use tool_calls::ToolCallStream;
 
-/// Timeout for connecting. Responses have no timeout, because a request can wait in a queue.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Limits on waiting for a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Time to connect.
+    pub connect: Duration,
+    /// Time without a byte from the server, that before its response included; `None` is unlimited,
+    /// because a request can wait in a queue.
+    pub idle: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), idle: None }
+    }
+}
 
 /// Header with the token of a run.
 const WITHIN: HeaderName = HeaderName::from_static(RunToken::HEADER);
+
+/// Maximum bytes of a JSON document.
+const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 
 /// Maximum bytes read of an error's body.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -51,6 +74,7 @@ pub struct Client {
     base: Url,
     pooled: reqwest::Client,
     fresh: reqwest::Client,
+    answered: AnsweredConnections,
     authorization: Option<HeaderValue>,
     /// Token of the run that this process was started by.
     within: Option<HeaderValue>,
@@ -64,12 +88,25 @@ impl Client {
     /// [`ClientError::Address`] for an invalid URL; [`ClientError::Setup`] when TLS cannot be set
     /// up.
     pub fn new(base_url: &str) -> Result<Self, ClientError> {
+        Self::with_timeouts(base_url, Timeouts::default())
+    }
+
+    /// As [`Client::new`], with other limits on waiting.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timeouts(base_url: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
         let base = base(base_url)?;
         // An error means that a provider is installed already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || {
-            let mut builder =
-                reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).tcp_nodelay(true);
+            let mut builder = reqwest::Client::builder()
+                .connect_timeout(timeouts.connect)
+                .redirect(Policy::none())
+                .tcp_nodelay(true);
+            if let Some(idle) = timeouts.idle {
+                builder = builder.read_timeout(idle);
+            }
             if is_this_host(&base) {
                 builder = builder.no_proxy();
             }
@@ -86,6 +123,7 @@ impl Client {
                 .build()
                 .map_err(ClientError::Setup)?,
             fresh: builder().pool_max_idle_per_host(0).build().map_err(ClientError::Setup)?,
+            answered: AnsweredConnections::default(),
             base,
             authorization: None,
             within: None,
@@ -128,16 +166,7 @@ impl Client {
         request.stream = Some(true);
         request.stream_options.get_or_insert(StreamOptions { include_usage: Some(true) });
         let url = self.url("v1/chat/completions");
-        let body = serde_json::to_vec(&request).map_err(|error| ClientError::Protocol {
-            url: url.to_string(),
-            reason: format!("the request cannot be written as JSON: {error}"),
-        })?;
-        let body = bytes::Bytes::from(body);
-        let response = self
-            .send(&url, |client| {
-                client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone())
-            })
-            .await?;
+        let response = self.post(&url, &request).await?;
         Ok(ChatStream::new(url, response))
     }
 
@@ -192,8 +221,8 @@ impl Client {
         self.base.join(path).expect("these paths join any base with a trailing slash")
     }
 
-    /// Sends a request, a second time on a fresh connection if the first attempt failed before a
-    /// response, and turns an error status into an error.
+    /// Sends a request, a second time on a fresh connection if the first one had been closed while
+    /// it was idle, and turns an error status into an error.
     async fn send(
         &self,
         url: &Url,
@@ -201,10 +230,12 @@ impl Client {
     ) -> Result<Response, ClientError> {
         let request = |client| self.signed(request(client));
         let sent = match request(&self.pooled).send().await {
-            Err(error) if !error.is_connect() && !error.is_timeout() && !error.is_builder() => {
-                request(&self.fresh).send().await
+            Ok(response) => {
+                self.answered.note(&response);
+                Ok(response)
             }
-            first => first,
+            Err(error) if self.answered.lost(&error) => request(&self.fresh).send().await,
+            Err(error) => Err(error),
         };
         checked(url, sent).await
     }
@@ -229,17 +260,22 @@ fn secret(token: &RunToken) -> HeaderValue {
 /// JSON document of a response; `expected` describes it in errors.
 async fn document<T: DeserializeOwned>(
     url: &Url,
-    response: Response,
+    mut response: Response,
     expected: &str,
 ) -> Result<T, ClientError> {
-    let body = response
-        .bytes()
+    let protocol = |reason| ClientError::Protocol { url: url.to_string(), reason };
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
         .await
-        .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?;
-    serde_json::from_slice(&body).map_err(|error| ClientError::Protocol {
-        url: url.to_string(),
-        reason: format!("not {expected}: {error}"),
-    })
+        .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?
+    {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_DOCUMENT_BYTES {
+            return Err(protocol(format!("{expected} of more than 64 MiB")));
+        }
+    }
+    serde_json::from_slice(&body).map_err(|error| protocol(format!("not {expected}: {error}")))
 }
 
 /// Result of a request that was sent.
@@ -295,11 +331,20 @@ async fn status(mut response: Response) -> ClientError {
             break;
         }
     }
-    let message = serde_json::from_slice::<Envelope<'_>>(&body).map_or_else(
-        |_| String::from_utf8_lossy(&body).trim().to_owned(),
-        |envelope| envelope.error.message.into_owned(),
-    );
+    let message =
+        error_message(&body).unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
     ClientError::Status { status, message, retry_after }
+}
+
+/// Message of an error's body, in OpenAI's dialect or Ollama's.
+fn error_message(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Plain {
+        error: String,
+    }
+    let envelope = serde_json::from_slice::<Envelope<'_>>(body);
+    let envelope = envelope.map(|envelope| envelope.error.message.into_owned());
+    envelope.or_else(|_| serde_json::from_slice(body).map(|Plain { error }| error)).ok()
 }
 
 #[cfg(test)]

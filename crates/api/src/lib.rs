@@ -43,8 +43,8 @@ pub use body::{read, read_noting};
 pub use checks::agent;
 pub use client::{
     AgentSlots, ChatEvent, ChatStream, Client, ClientError, EngineHealth, EngineIdentity,
-    EngineSlots, OllamaStream, RunNews, RunNewsStream, ServerHealth, TeamEvents, TeamUpdate,
-    ToolCallStream,
+    EngineSlots, OllamaStream, RunNews, RunNewsStream, ServerHealth, StreamedRequest, TeamEvents,
+    TeamUpdate, Timeouts, ToolCallStream,
 };
 pub use collected_answer::CollectedAnswer;
 pub use dialect::Dialect;

@@ -3,9 +3,9 @@
 //! Encoding appends to a buffer of the caller, so that a burst of events costs one allocation.
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use eventsource_stream::{EventStream, Eventsource};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use serde::Serialize;
 
 use crate::dialect::Dialect;
@@ -79,9 +79,46 @@ where
     body.eventsource()
 }
 
+/// Maximum bytes of one event, comments before it included: enough for a complete answer.
+pub const MAX_EVENT_BYTES: usize = 4 << 20;
+
+/// Error of a body whose events are bounded.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError<E> {
+    /// Error of the body itself.
+    #[error("{0}")]
+    Transport(E),
+    /// Event of more than [`MAX_EVENT_BYTES`].
+    #[error("an event exceeds {} MiB", MAX_EVENT_BYTES >> 20)]
+    TooLong,
+}
+
+/// The body, with an error where an event exceeds [`MAX_EVENT_BYTES`]: [`events`] buffers each.
+pub fn bounded<S, E>(body: S) -> impl Stream<Item = Result<Bytes, BodyError<E>>>
+where
+    S: Stream<Item = Result<Bytes, E>>,
+{
+    let (mut event, mut line) = (0, 0);
+    body.map(move |chunk| {
+        let chunk = chunk.map_err(BodyError::Transport)?;
+        for byte in &chunk {
+            event += 1;
+            match byte {
+                b'\n' if line == 0 => event = 0,
+                b'\n' => line = 0,
+                b'\r' => {}
+                _ => line += 1,
+            }
+            if event > MAX_EVENT_BYTES {
+                return Err(BodyError::TooLong);
+            }
+        }
+        Ok(chunk)
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use futures::StreamExt;
     use proptest::prelude::*;
 
     use super::*;

@@ -22,16 +22,26 @@ pub fn agent_info(agent: &AgentPlan, engine: &EnginePlan) -> AgentInfo {
         thinking_support: template
             .and_then(|source| ThinkingSupport::of_template(source).ok())
             .unwrap_or_default(),
-        accelerated: engine.spec.kind() != EngineKind::Sim && !engine.device.starts_with(HOST),
+        accelerated: is_accelerated(engine),
         weights,
     }
 }
 
+/// Whether the engine uses a device of this machine with a memory of its own.
+fn is_accelerated(engine: &EnginePlan) -> bool {
+    let is_here = !matches!(engine.spec.kind(), EngineKind::Sim | EngineKind::Remote);
+    is_here && !engine.device.starts_with(HOST)
+}
+
 /// Description of the weights; `None` where neither a file nor the catalog has them, as for a
-/// simulated engine.
+/// simulated engine, and for a server elsewhere.
 fn weights(engine: &EnginePlan) -> Option<WeightsInfo> {
+    // What a server has may differ from the file of this name.
+    if engine.spec.kind() == EngineKind::Remote {
+        return None;
+    }
     let entry = catalog::find(&engine.model);
-    let header = engine.local().path.as_deref().and_then(|path| Header::open(path).ok());
+    let header = engine.model_path().and_then(|path| Header::open(path).ok());
     let text = |key: &str| {
         let value = header.as_ref()?.metadata.get(key)?;
         value.as_str(key).ok().map(str::to_owned)

@@ -13,6 +13,7 @@ use harmonic_types::{Bytes, StackSpec};
 use crate::error::{Result, one_line};
 use crate::models::{self, MissingModel};
 use crate::settings::Settings;
+use crate::team_request::TeamRequest;
 
 /// Download size above which the user is asked.
 const CONSENT_ABOVE: Bytes = Bytes(1_000_000_000);
@@ -50,19 +51,19 @@ pub enum DownloadRate {
 }
 
 impl Downloads {
-    /// Downloads of `stack`, as far as this machine knows them.
+    /// Downloads of `stack` for the engines of `team`, as far as this machine knows them.
     ///
     /// # Errors
     /// When a model is unknown.
-    pub fn of(stack: &StackSpec, settings: &Settings) -> Result<Self> {
-        let models = models::missing(stack, settings)?;
+    pub fn of(stack: &StackSpec, team: &TeamRequest, settings: &Settings) -> Result<Self> {
+        let models = models::missing(stack, team, settings)?;
         let store = settings.store.root().to_owned();
         // Without the free space, the pull checks it before each file.
         let space = settings.store.space().ok();
         let stack = stack.name.clone();
         let rate = DownloadRate::Unknown;
         let mut downloads = Self { stack, models, store, space, rate, starter: None };
-        downloads.starter = downloads.alternative(settings)?;
+        downloads.starter = downloads.alternative(team, settings)?;
         Ok(downloads)
     }
 
@@ -109,11 +110,11 @@ impl Downloads {
     }
 
     /// Bytes to fetch for the starter, if it fits and is smaller.
-    fn alternative(&self, settings: &Settings) -> Result<Option<Bytes>> {
+    fn alternative(&self, team: &TeamRequest, settings: &Settings) -> Result<Option<Bytes>> {
         if self.stack == STARTER || self.models.is_empty() {
             return Ok(None);
         }
-        let missing = models::missing(&harmonic_stack::resolve(STARTER)?, settings)?;
+        let missing = models::missing(&harmonic_stack::resolve(STARTER)?, team, settings)?;
         let rest = total(missing.iter().map(MissingModel::rest));
         let needed = known_total(missing.iter().map(MissingModel::disk_needed));
         let fits = self.space.is_none_or(|space| space.shortage(needed).is_none());

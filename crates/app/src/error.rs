@@ -12,6 +12,7 @@ use harmonic_export::ExportError;
 use harmonic_fsutil::FileError;
 use harmonic_gateway::GatewayError;
 use harmonic_hardware::HardwareError;
+use harmonic_import::ImportError;
 use harmonic_launcher::{InstanceError, LaunchError, PlanFileError};
 use harmonic_models::ModelError;
 use harmonic_planner::PlanError;
@@ -89,6 +90,9 @@ pub enum AppError {
     /// The plan cannot be exported.
     #[error("{0}")]
     Export(#[from] ExportError),
+    /// The settings of another program cannot be imported.
+    #[error("{0}")]
+    Import(#[from] ImportError),
     /// The plot cannot be drawn.
     #[error("{0}")]
     Plot(#[from] PngError),

@@ -2,7 +2,7 @@
 //!
 //! Owns: the calls of the crates below for each of them ([`inspect`], [`plan`], [`models`],
 //! [`serve`], [`measure`], [`tune`]), the engine kinds of this build ([`engines`]), the API keys
-//! ([`keyring`]), evaluations ([`mod@eval`]), the running teams of this machine ([`instances`],
+//! ([`keyring`]), imports of other programs' settings ([`mod@import`]), evaluations ([`mod@eval`]), the running teams of this machine ([`instances`],
 //! [`background`]), and the tools of
 //! runs: those that a server is configured with ([`tool_sets`]), and those that this process offers
 //! ([`tool_offer`]).
@@ -27,6 +27,7 @@ pub mod fanout;
 mod file_descriptors;
 pub mod followed_run;
 mod http_threads;
+pub mod import;
 pub mod inspect;
 pub mod instances;
 pub mod keyring;
@@ -54,12 +55,13 @@ pub mod watch;
 mod watched_keys;
 mod what_if;
 
+pub use engines::EngineProcesses;
 pub use error::{AppError, Result, hint, is_unexpected};
 pub use event::{Event, NoObserver, Observer};
 pub use puller::PullPolicy;
 pub use server_choice::ServerChoice;
 pub use settings::Settings;
-pub use team_request::{SlotRequest, TeamRequest};
+pub use team_request::{SlotRequest, TeamRequest, check_local};
 pub use tool_processes::ToolProcesses;
 pub use what_if::WhatIf;
 
@@ -67,6 +69,7 @@ pub use harmonic_bench::Levels;
 pub use harmonic_doctor::VARIABLES;
 pub use harmonic_engine::constraint::{FormTrial, run_trial};
 pub use harmonic_export::ExportKind;
+pub use harmonic_guard::{GuardCommand, run as run_guard};
 pub use harmonic_hardware::Sysroot;
 pub use harmonic_launcher::{Instance, InstanceRegistry, ProcessId};
 pub use harmonic_models::{

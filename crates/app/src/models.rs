@@ -15,6 +15,7 @@ use crate::error::{AppError, Result};
 use crate::event::{EventAdapter, Observer};
 use crate::inspect::hardware;
 use crate::settings::Settings;
+use crate::team_request::TeamRequest;
 
 /// Models on this machine and in the catalog.
 #[derive(Clone, Debug)]
@@ -145,13 +146,17 @@ pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
     Ok(removed?)
 }
 
-/// Models of `stack` that are not on this machine.
+/// Models of `stack` that the engines of `team` need, and that are not on this machine.
 ///
 /// # Errors
 /// When a model is unknown.
-pub fn missing(stack: &StackSpec, settings: &Settings) -> Result<Vec<MissingModel>> {
+pub fn missing(
+    stack: &StackSpec,
+    team: &TeamRequest,
+    settings: &Settings,
+) -> Result<Vec<MissingModel>> {
     let mut missing = Vec::new();
-    for model in stack.models() {
+    for model in team.models_needed(stack) {
         if harmonic_models::locate(&settings.store, &settings.caches, model)?.is_none() {
             let source = source(model, settings)?;
             missing.push(MissingModel {

@@ -1,6 +1,6 @@
 //! Planning of a stack: with the machine, its models, and the known throughput.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use harmonic_export::{ExportKind, ExportedFile};
@@ -18,7 +18,7 @@ use crate::error::{AppError, Result};
 use crate::event::{Observer, warn_skipped};
 use crate::models::check_known;
 use crate::settings::Settings;
-use crate::team_request::TeamRequest;
+use crate::team_request::{TeamRequest, check_local};
 
 /// Inputs of the planner: models of a stack, and known throughput of this machine.
 #[derive(Clone, Debug)]
@@ -32,21 +32,22 @@ pub struct PlanInputs {
 }
 
 impl PlanInputs {
-    /// Inputs for the models of `stack` and engines of `kind`. An unreadable document is skipped
+    /// Inputs for the models of `stack` and the engines of `team`. An unreadable document is skipped
     /// with a warning.
     ///
     /// # Errors
     /// When a model is unknown, or a folder cannot be read.
     pub fn of(
         stack: &StackSpec,
-        kind: EngineKind,
+        team: &TeamRequest,
         settings: &Settings,
         observer: &dyn Observer,
     ) -> Result<Self> {
+        let kinds = engine_kinds(stack, team);
         Ok(Self {
-            models: models(stack, settings)?,
-            tuned: tuned(settings, kind, observer)?,
-            curves: curves(settings, kind, observer)?,
+            models: models(stack, team, settings)?,
+            tuned: tuned(settings, &kinds, observer)?,
+            curves: curves(settings, &kinds, observer)?,
         })
     }
 }
@@ -54,7 +55,8 @@ impl PlanInputs {
 /// Plans `stack` with the models on this machine, or else as the catalog describes them.
 ///
 /// # Errors
-/// When a model is unknown or the stack does not fit.
+/// When a model is unknown, the stack does not fit, or an agent's prompts would leave this machine
+/// although that is refused.
 pub fn plan(
     hardware: &Hardware,
     stack: &StackSpec,
@@ -62,8 +64,12 @@ pub fn plan(
     settings: &Settings,
     observer: &dyn Observer,
 ) -> Result<Plan> {
-    let inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
-    plan_with(hardware, stack, &team.options(), &inputs)
+    let inputs = PlanInputs::of(stack, team, settings, observer)?;
+    let plan = plan_with(hardware, stack, &team.options(), &inputs)?;
+    if team.local_only {
+        check_local(&plan)?;
+    }
+    Ok(plan)
 }
 
 /// Checks that `stack` can be planned, before its models are fetched. Models that only their file
@@ -161,35 +167,62 @@ pub fn export(plan: &Plan, kind: ExportKind, folder: Option<&Path>) -> Result<Ve
 /// The models of `stack`, by the names that its agents use.
 ///
 /// # Errors
-/// When one is neither on this machine nor in the catalog.
-pub fn models(stack: &StackSpec, settings: &Settings) -> Result<BTreeMap<String, PlannedModel>> {
+/// When one is neither on this machine nor in the catalog, and is not on a server elsewhere.
+pub fn models(
+    stack: &StackSpec,
+    team: &TeamRequest,
+    settings: &Settings,
+) -> Result<BTreeMap<String, PlannedModel>> {
     let named = stack.models().into_iter().map(|name| {
-        let model = planned_model(name, settings)?;
+        let model = if team.is_elsewhere(stack, name) {
+            PlannedModel::elsewhere(name)
+        } else {
+            planned_model(name, settings)?
+        };
         Ok((name.to_owned(), model))
     });
     named.collect()
 }
 
-/// Configs tuned with this build's engines of `kind`.
-fn tuned(
-    settings: &Settings,
-    kind: EngineKind,
-    observer: &dyn Observer,
-) -> Result<Vec<TunedConfig>> {
-    let build = engines::build(kind);
-    let stored = tuned::stored(&settings.tuned)?;
-    warn_skipped(observer, &stored.skipped);
-    Ok(stored.documents.into_iter().filter(|config| config.key.engine == build).collect())
+/// Kinds of the engines of `stack`, and of agents that compute embeddings beside them.
+fn engine_kinds(stack: &StackSpec, team: &TeamRequest) -> BTreeSet<EngineKind> {
+    let default = team.default_engine();
+    let mut kinds: BTreeSet<EngineKind> =
+        stack.agents.iter().map(|agent| stack.engine_of(&agent.name, default).kind()).collect();
+    if !kinds.contains(&EngineKind::Sim) {
+        kinds.insert(EngineKind::Llama);
+    }
+    kinds
 }
 
-/// The paper's curves, then those measured here with other engine builds, then those of this build:
-/// of several that match, the planner uses the last.
-fn curves(settings: &Settings, kind: EngineKind, observer: &dyn Observer) -> Result<Vec<Curve>> {
-    let build = engines::build(kind);
+/// Configs tuned with this build's engines of `kinds`.
+fn tuned(
+    settings: &Settings,
+    kinds: &BTreeSet<EngineKind>,
+    observer: &dyn Observer,
+) -> Result<Vec<TunedConfig>> {
+    let stored = tuned::stored(&settings.tuned)?;
+    warn_skipped(observer, &stored.skipped);
+    let is_own = |config: &TunedConfig| is_build_of(kinds, &config.key.engine);
+    Ok(stored.documents.into_iter().filter(is_own).collect())
+}
+
+/// Whether `build` names an engine build that is used for one of `kinds`.
+fn is_build_of(kinds: &BTreeSet<EngineKind>, build: &str) -> bool {
+    kinds.iter().any(|kind| engines::is_build(*kind, build))
+}
+
+/// The paper's curves, then those measured here with other engine builds, then those of the builds
+/// in use: of several that match, the planner uses the last.
+fn curves(
+    settings: &Settings,
+    kinds: &BTreeSet<EngineKind>,
+    observer: &dyn Observer,
+) -> Result<Vec<Curve>> {
     let stored = curve::stored(&settings.curves)?;
     warn_skipped(observer, &stored.skipped);
     let (own, others): (Vec<_>, Vec<_>) =
-        stored.documents.into_iter().partition(|curve| curve.key.engine == build);
+        stored.documents.into_iter().partition(|curve| is_build_of(kinds, &curve.key.engine));
     Ok([paper_curves(), others, own].concat())
 }
 

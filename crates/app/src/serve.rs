@@ -13,7 +13,7 @@ use harmonic_events::EventStream;
 use harmonic_gateway::{Config, GatewayError, Listener, ModelRegistry, RegisteredAgent};
 use harmonic_launcher::{Deployment, EngineDrained, Instance, InstanceAgent, ProcessId};
 use harmonic_types::{Bytes, EngineKind, Plan};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::engines::PlanEngineFactory;
@@ -44,6 +44,8 @@ pub struct TeamServer {
     runs: Option<RunService>,
     /// Resumes the runs of an earlier process; ends with the server.
     _idle_power: Option<AbortOnDropHandle<()>>,
+    /// Ends starts of engines that are under way.
+    _starts: DropGuard,
     /// Held as long as the server runs on these threads.
     _http: HttpThreads,
 }
@@ -78,11 +80,15 @@ impl TeamServer {
         let available = available(&plan)?;
         let events = EventStream::default();
         let form_trial = settings.form_trial.clone();
-        let engines = PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, events.clone());
+        let processes = settings.engine_processes.clone();
+        let engines =
+            PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, processes, events.clone());
+        let starts = engines.stop_guard();
         let (plan, engines) = (Arc::new(plan), Arc::new(engines));
         let progress = EventAdapter(observer);
-        let deployment = Deployment::start(plan, engines, available, &events, &progress).await?;
-        for finding in deployment.findings() {
+        let factory = Arc::clone(&engines);
+        let deployment = Deployment::start(plan, factory, available, &events, &progress).await?;
+        for finding in engines.take_findings().iter().chain(deployment.findings()) {
             observer.event(Event::Warning(finding));
         }
         let agents = deployment.agents().map(|agent| RegisteredAgent {
@@ -144,6 +150,7 @@ impl TeamServer {
             _power: power,
             runs: runs.map(|runs| runs.service),
             _idle_power: idle_power.map(AbortOnDropHandle::new),
+            _starts: starts,
             _http: http,
         })
     }
@@ -177,7 +184,11 @@ impl TeamServer {
             grace,
             log,
             agents: placed
-                .map(|agent| InstanceAgent { name: agent.name.clone(), slots: agent.slots })
+                .map(|agent| InstanceAgent {
+                    name: agent.name.clone(),
+                    slots: agent.slots,
+                    leaves_machine: agent.leaves_machine,
+                })
                 .collect(),
         }
     }
@@ -214,8 +225,9 @@ impl TeamServer {
 
 /// Memory that the engines of `plan` may take now.
 fn available(plan: &Plan) -> Result<Bytes> {
-    // A simulated engine takes none of what the plan states.
-    if plan.engines.iter().all(|engine| engine.spec.kind() == EngineKind::Sim) {
+    // A simulated engine takes none of what the plan states, and a server elsewhere states none.
+    let takes_none = |kind| matches!(kind, EngineKind::Sim | EngineKind::Remote);
+    if plan.engines.iter().all(|engine| takes_none(engine.spec.kind())) {
         return Ok(Bytes(u64::MAX));
     }
     Ok(inspect::hardware()?.memory_available_bytes)

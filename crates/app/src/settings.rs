@@ -9,6 +9,7 @@ use harmonic_launcher::InstanceRegistry;
 use harmonic_models::{CacheRoots, PullOptions, Store};
 use harmonic_types::RunToken;
 
+use crate::engines::EngineProcesses;
 use crate::tool_processes::ToolProcesses;
 
 /// Folders, addresses and secrets.
@@ -52,11 +53,16 @@ pub struct Settings {
     pub form_trial: Option<FormTrial>,
     /// How processes of tools are started; `None` starts none.
     pub tool_processes: Option<ToolProcesses>,
+    /// How engines that are programs of others are started.
+    pub engine_processes: EngineProcesses,
 }
 
 impl Settings {
     /// Port of a server, unless configured.
     pub const DEFAULT_PORT: u16 = 4276;
+
+    /// Stack file that is used where it exists and nobody names a stack.
+    pub const STACK_FILE: &'static str = "./stack.toml";
 
     /// Client of the server at `url`, with our API key, and within the run that has started this
     /// process.

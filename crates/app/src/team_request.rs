@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use harmonic_models::catalog;
 use harmonic_planner::PlanOptions;
 use harmonic_stack::StackError;
-use harmonic_types::{AgentName, BudgetRule, EngineKind, EnginePlan, Sharing, StackSpec, Tokens};
+use harmonic_types::{
+    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Plan, Sharing,
+    StackSpec, Tokens,
+};
 
 use crate::error::{AppError, Result};
 use crate::models::check_known;
@@ -29,8 +33,11 @@ pub struct TeamRequest {
     pub sharing: Sharing,
     /// Arithmetic of the memory ledger.
     pub budget: BudgetRule,
-    /// Engine kind of all engines.
-    pub engine: EngineKind,
+    /// Engine of all agents that generate text; `None` for those of the stack, or llama.cpp in this
+    /// process.
+    pub engine: Option<EngineChoice>,
+    /// Whether an agent whose prompts would leave this machine is refused.
+    pub local_only: bool,
 }
 
 impl TeamRequest {
@@ -40,10 +47,35 @@ impl TeamRequest {
         PlanOptions {
             sharing: self.sharing,
             budget: self.budget,
-            engine_kind: self.engine,
+            engine: self.default_engine().clone(),
             slots: slots.collect(),
             ..PlanOptions::default()
         }
+    }
+
+    /// Engine of the agents for which the stack states none.
+    pub fn default_engine(&self) -> &EngineChoice {
+        self.engine.as_ref().unwrap_or(&EngineChoice::Llama)
+    }
+
+    /// Models of `stack` whose files must be on this machine.
+    pub fn models_needed<'s>(&self, stack: &'s StackSpec) -> Vec<&'s str> {
+        stack.models_of(|agent| self.needs_model(stack, agent))
+    }
+
+    fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
+        let kind = stack.engine_of(&agent.name, self.default_engine()).kind();
+        kind.needs_models() || (kind != EngineKind::Sim && embeds(&agent.model))
+    }
+
+    /// Whether all agents on `model` are on a server that already runs, so that the model need not
+    /// be known here.
+    pub(crate) fn is_elsewhere(&self, stack: &StackSpec, model: &str) -> bool {
+        let mut agents = stack.agents.iter().filter(|agent| agent.model == model);
+        !embeds(model)
+            && agents.all(|agent| {
+                stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
+            })
     }
 
     /// The stack of this team.
@@ -57,7 +89,13 @@ impl TeamRequest {
         if self.embedding {
             stack = harmonic_stack::with_embedding(stack);
         }
-        check_models(name, &stack, settings)?;
+        if self.engine.is_some() {
+            stack.engines.clear();
+        }
+        if self.stack.is_none() && name == Settings::STACK_FILE {
+            check_unnamed(&stack)?;
+        }
+        self.check_models(name, &stack, settings)?;
         let mut seen = BTreeMap::new();
         for request in &self.slots {
             let name = &request.agent;
@@ -77,19 +115,66 @@ impl TeamRequest {
         }
         Ok(stack)
     }
+
+    /// Checks that the models of `stack`, which is known as `name`, are known, unless a server
+    /// elsewhere has them.
+    fn check_models(&self, name: &str, stack: &StackSpec, settings: &Settings) -> Result<()> {
+        for model in stack.models() {
+            if self.is_elsewhere(stack, model) {
+                continue;
+            }
+            if let Err(error) = check_known(model, settings) {
+                return Err(match harmonic_stack::model_position(name, model) {
+                    Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
+                    None => error.into(),
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Checks that the models of `stack`, which is known as `name`, are known.
-fn check_models(name: &str, stack: &StackSpec, settings: &Settings) -> Result<()> {
-    for model in stack.models() {
-        if let Err(error) = check_known(model, settings) {
-            return Err(match harmonic_stack::model_position(name, model) {
-                Some(at) => StackError::Model { at, source: Box::new(error) }.into(),
-                None => error.into(),
-            });
-        }
+/// Refuses engines of a stack file that nobody named, if they run a program that it names, read a key,
+/// or send prompts off this machine: the folder may be another's.
+fn check_unnamed(stack: &StackSpec) -> Result<()> {
+    let reaches_out = |engine: &EngineChoice| match engine {
+        EngineChoice::Llama | EngineChoice::Sim => false,
+        EngineChoice::Process(process) => process.executable.is_some(),
+        EngineChoice::Remote(remote) => remote.key_env.is_some() || remote.url.leaves_machine(),
+    };
+    let Some((agent, engine)) = stack.engines.iter().find(|(_, engine)| reaches_out(engine)) else {
+        return Ok(());
+    };
+    let file = Settings::STACK_FILE;
+    Err(AppError::refused(
+        format!("{file} of this folder states the engine `{engine}` for `{agent}`"),
+        format!("agree to it by naming the file: --stack {file}"),
+    ))
+}
+
+/// Whether the catalog knows `model` as one that computes embeddings. Unless the stack states another
+/// engine for its agent, that is planned in this process.
+fn embeds(model: &str) -> bool {
+    catalog::find(model).is_some_and(|entry| entry.shape.pooling.is_some())
+}
+
+/// Refuses a plan with agents whose prompts leave this machine.
+///
+/// # Errors
+/// When there are any, with their names.
+pub fn check_local(plan: &Plan) -> Result<()> {
+    let leave = plan.agents.iter().filter(|agent| agent.leaves_machine);
+    let names: Vec<&str> = leave.map(|agent| agent.name.0.as_str()).collect();
+    if names.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(AppError::refused(
+        format!(
+            "--local-only refuses agents whose prompts leave this machine: {}",
+            names.join(", ")
+        ),
+        "give them an engine on this machine, or leave out --local-only",
+    ))
 }
 
 /// Gives every agent of `stack` this context, and no less.

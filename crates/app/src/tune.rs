@@ -38,10 +38,18 @@ pub struct TuneRequest {
 /// Checks that the engine of the team has the axes of `request`.
 ///
 /// # Errors
-/// When weight formats or KV types are compared on a simulated engine.
+/// When the engine is not one in this process, or weight formats or KV types are compared on a
+/// simulated one.
 pub fn check(request: &TuneRequest, team: &TeamRequest) -> Result<()> {
-    let needs_model =
-        |axis: TuneAxis| request.axes.contains(&axis) && team.engine == EngineKind::Sim;
+    let kind = team.default_engine().kind();
+    if !matches!(kind, EngineKind::Llama | EngineKind::Sim) {
+        let what = format!("the settings of {kind} are not compared: it chooses them itself");
+        return Err(AppError::refused(
+            what,
+            "leave out --engine, or measure it with `harmonic bench`",
+        ));
+    }
+    let needs_model = |axis: TuneAxis| request.axes.contains(&axis) && kind == EngineKind::Sim;
     if needs_model(TuneAxis::Formats) {
         let what = "the simulated engine has no weights to convert";
         return Err(AppError::refused(what, "leave out --engine sim, or --formats"));
@@ -67,11 +75,16 @@ pub async fn tune(
     observer: &dyn Observer,
     stop: &CancellationToken,
 ) -> Result<Vec<TunedConfig>> {
+    if let Some((agent, engine)) = stack.engines.iter().next() {
+        let what = format!("the stack states the engine {} for `{agent}`", engine.kind());
+        let hint = "compare settings of one engine: give --engine llama, which overrides it";
+        return Err(AppError::refused(what, hint));
+    }
     let trials = ServedTrials { settings, stop };
     let mut configs = Vec::new();
     for model in harmonic_tune::models(stack, &request.agents)? {
         // Read again for each model, with the results stored for the one before.
-        let plan_inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
+        let plan_inputs = PlanInputs::of(stack, team, settings, observer)?;
         // What is measured is generation.
         if plan_inputs.models.get(model).is_some_and(|model| model.shape.pooling.is_some()) {
             continue;
@@ -83,7 +96,7 @@ pub async fn tune(
             curves: &plan_inputs.curves,
             tuned: &plan_inputs.tuned,
             options: &team.options(),
-            engine: &engines::build(team.engine),
+            engine: &engines::build(team.default_engine().kind()),
             parallel: request.parallel,
             rounds: request.rounds.unwrap_or(ROUNDS),
             http_threads: HTTP_THREADS,

@@ -16,12 +16,12 @@ use harmonic_app::serve::TeamServer;
 use harmonic_app::{
     AppError, Event, NoObserver, Observer, ServerChoice, TeamRequest, hint, inspect, instances,
 };
-use harmonic_types::{AgentName, EngineKind};
+use harmonic_types::{AgentName, EngineChoice};
 
 use self::settings::settings;
 
 fn team() -> TeamRequest {
-    TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() }
+    TeamRequest { engine: Some(EngineChoice::Sim), ..TeamRequest::default() }
 }
 
 fn request(host: [u8; 4], port: u16) -> ListenRequest {

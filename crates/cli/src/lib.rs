@@ -11,11 +11,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use harmonic_app::{ExportKind, SlotRequest, Source, TeamRequest, WeightFormat, WhatIf};
-use harmonic_types::{BudgetRule, EngineKind, Sharing, Tokens};
+use harmonic_types::{BudgetRule, EngineChoice, Sharing, Tokens};
 
 pub mod aliases;
 mod bench;
 mod eval;
+mod import;
 mod listen;
 mod running;
 mod runs;
@@ -23,6 +24,7 @@ mod tools;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use eval::Eval;
+pub use import::{Import, ImportArg, ImportOutput};
 pub use listen::{Keys, ListenArgs};
 pub use running::{Chat, Down, Logs, Mcp, Ps};
 pub use runs::{ExportFormat, Run, Runs, RunsCommand};
@@ -58,6 +60,8 @@ pub enum Command {
     Models(Models),
     /// Show the slots of each agent and the memory ledger
     Plan(Plan),
+    /// Make a stack file of the settings of Ollama, llama-swap or llama-server
+    Import(Import),
     /// Start a team and serve it until Ctrl-C, or in the background
     Up(Up),
     /// List running teams
@@ -191,9 +195,14 @@ pub struct Team {
     /// Rules of the memory ledger
     #[arg(long, value_enum, default_value_t)]
     pub budget: BudgetArg,
-    /// Inference engine; sim needs no model and generates random text
-    #[arg(long, value_enum, default_value_t)]
-    pub engine: EngineArg,
+    /// Inference engine of all agents: llama, ollama, llama-server, vllm (each perhaps =EXECUTABLE),
+    /// remote=URL[,model=NAME][,key_env=VARIABLE][,dialect=ollama][,context=TOKENS], or sim, which
+    /// needs no model and generates random text [default: those of the stack, or llama]
+    #[arg(long, value_name = "ENGINE")]
+    pub engine: Option<EngineChoice>,
+    /// Refuse agents whose prompts would leave this machine
+    #[arg(long)]
+    pub local_only: bool,
 }
 
 impl Team {
@@ -206,7 +215,8 @@ impl Team {
             slots: self.slots.clone(),
             sharing: self.sharing.into(),
             budget: self.budget.into(),
-            engine: self.engine.into(),
+            engine: self.engine.clone(),
+            local_only: self.local_only,
         }
     }
 }
@@ -336,25 +346,6 @@ impl From<EmitArg> for ExportKind {
             EmitArg::Ollama => Self::Ollama,
             EmitArg::LlamaServer => Self::LlamaServer,
             EmitArg::Systemd => Self::Systemd,
-        }
-    }
-}
-
-/// Values of `--engine`, see [`EngineKind`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EngineArg {
-    /// llama.cpp
-    #[default]
-    Llama,
-    /// Simulated machine
-    Sim,
-}
-
-impl From<EngineArg> for EngineKind {
-    fn from(arg: EngineArg) -> Self {
-        match arg {
-            EngineArg::Llama => Self::Llama,
-            EngineArg::Sim => Self::Sim,
         }
     }
 }

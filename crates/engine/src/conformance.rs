@@ -64,6 +64,28 @@ pub async fn run(factory: Factory<'_>) -> Vec<Difference> {
     batch_invariance::a_prompt_answers_the_same_in_a_batch(factory).await
 }
 
+/// Runs the checks that an engine passes whose answers come from a server, which counts tokens only
+/// as it answers, does not say which stop string it met, and cannot be made to preempt.
+pub async fn run_remote(factory: Factory<'_>) {
+    answers::max_tokens_ends_with_length(factory).await;
+    answers::ignore_eos_goes_on_to_the_limit(factory).await;
+    answers::a_seed_repeats_the_answer(factory).await;
+    answers::a_full_context_ends_with_length(factory).await;
+    forms::a_bias_lifts_and_bans(factory).await;
+    forms::an_answer_keeps_its_form(factory).await;
+    forms::a_form_that_cannot_be_kept_is_refused(factory).await;
+    tools::a_required_call_is_made_and_valid(factory).await;
+    tools::the_named_tool_is_called(factory).await;
+    tools::results_are_part_of_the_conversation(factory).await;
+    tools::a_call_that_cannot_be_had_is_refused(factory).await;
+    lifecycle::a_finished_slot_is_refilled_while_others_run(factory).await;
+    lifecycle::going_away_frees_the_slot(factory).await;
+    lifecycle::a_shared_prefix_is_cached(factory).await;
+    lifecycle::slots_can_be_moved_but_not_multiplied(factory).await;
+    lifecycle::draining_finishes_what_runs(factory).await;
+    lifecycle::many_requests_end_once_each(factory).await;
+}
+
 /// Runs the check of requests that begin alike: for engines on which copying a prefix is faster than
 /// computing it.
 pub async fn shared_prefixes(factory: Factory<'_>) {

@@ -276,14 +276,7 @@ fn handle(
 /// Moves planned slots between agents; their sum must not exceed the plan.
 fn reslot(scheduler: &mut Scheduler, slots: Vec<(usize, u32)>) -> Result<(), ReslotError> {
     let planned = scheduler.config().agents.iter().map(|agent| agent.slots).sum();
-    let mut after: Vec<u32> = scheduler.load().iter().map(|load| load.slots).collect();
-    for (agent, slots) in &slots {
-        after[*agent] = *slots;
-    }
-    let requested = after.iter().sum();
-    if requested > planned {
-        return Err(ReslotError::TooMany { requested, planned });
-    }
+    ReslotError::check(planned, &scheduler.load(), &slots)?;
     scheduler.set_slots(slots);
     Ok(())
 }

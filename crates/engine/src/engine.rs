@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use harmonic_admission::AgentLoad;
 use harmonic_types::{AgentName, Bytes, EmbeddingRequest, Rejection, Request, Tokens};
 use serde::Serialize;
 
@@ -77,6 +78,8 @@ pub struct Allocation {
     pub state_bytes: Option<Bytes>,
     /// Compute buffers.
     pub compute_bytes: Option<Bytes>,
+    /// All resident memory of the processes of an engine outside of this one.
+    pub resident_bytes: Option<Bytes>,
 }
 
 /// Health of an engine.
@@ -204,4 +207,20 @@ pub enum ReslotError {
     /// The engine thread has ended.
     #[error("the engine has stopped")]
     Stopped,
+}
+
+impl ReslotError {
+    /// Checks that the slots of all agents are at most the `planned` ones once `moved` are set, by
+    /// agent index; `load` has those in force.
+    ///
+    /// # Errors
+    /// [`ReslotError::TooMany`].
+    pub fn check(planned: u32, load: &[AgentLoad], moved: &[(usize, u32)]) -> Result<(), Self> {
+        let mut after: Vec<u32> = load.iter().map(|load| load.slots).collect();
+        for (agent, slots) in moved {
+            after[*agent] = *slots;
+        }
+        let requested = after.into_iter().fold(0, u32::saturating_add);
+        if requested > planned { Err(Self::TooMany { requested, planned }) } else { Ok(()) }
+    }
 }

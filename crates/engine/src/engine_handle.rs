@@ -25,7 +25,7 @@ use crate::engine::{
 use crate::generation::Cancel;
 use crate::local::{LocalConfig, ServedAgent};
 use crate::publisher::Publisher;
-use crate::request_registry::SharedStatus;
+use crate::status::SharedStatus;
 use crate::thread::{self, OpenRequests, ThreadContext};
 
 /// Reply to a change of the planned slots.

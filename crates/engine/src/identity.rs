@@ -27,13 +27,13 @@ impl Identity {
     /// Identity of an engine of this workspace started as planned. Engines with kernels of another
     /// version replace `build`.
     pub fn of(engine: &EnginePlan) -> Self {
-        let has_cache = engine.local().kv_tokens > 0;
+        let has_cache = engine.kv_tokens().is_some_and(|cells| cells > 0);
         Self {
             digest: engine.digest.clone(),
             format: Some(engine.format.clone()),
             build: Some(format!("{}/{}", engine.spec.kind(), env!("CARGO_PKG_VERSION"))),
-            kv_layout: has_cache.then_some(engine.local().kv_layout),
-            kv_type: has_cache.then_some(engine.local().kv_type),
+            kv_layout: engine.kv_layout().filter(|_| has_cache),
+            kv_type: engine.kv_type().filter(|_| has_cache),
         }
     }
 

@@ -10,6 +10,7 @@
 //! Does not do: admission and batching policy (`admission`, `batching`), HTTP, launching.
 #![forbid(unsafe_code)]
 
+mod call_id;
 mod capabilities;
 pub mod chat;
 pub mod clock;
@@ -32,9 +33,11 @@ pub mod request_registry;
 pub mod sampling;
 pub mod scheduler;
 pub mod sim;
+mod status;
 mod thread;
 pub mod workers;
 
+pub use call_id::next_call_id;
 pub use capabilities::{Capabilities, Forms};
 pub use device::{DeviceHandle, SharedDevice};
 pub use embedder::{Embedder, EmbedderThread, Encoded, Encoder};
@@ -50,4 +53,6 @@ pub use identity::Identity;
 pub use intercepted::Intercepted;
 pub use local::{EngineThread, Local, LocalConfig, ServedAgent, shared_device};
 pub use machine::{Machine, MachineError, Outcome};
+pub use publisher::Publisher;
+pub use status::{SharedStatus, StatusSnapshot};
 pub use workers::{CancelFlag, Workers};

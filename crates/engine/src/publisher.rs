@@ -14,9 +14,9 @@ use crate::scheduler::{Change, Grant};
 /// Time that a step record covers.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// The engine's way to the event stream.
+/// An engine's way to the event stream.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub struct Publisher {
     stream: EventStream,
     engine: String,
     agents: Vec<AgentName>,
@@ -41,12 +41,13 @@ struct Computed {
 
 impl Publisher {
     /// For the engine `engine`, with its agents in the order of its configuration.
-    pub(crate) fn new(stream: EventStream, engine: String, agents: Vec<AgentName>) -> Self {
+    pub fn new(stream: EventStream, engine: String, agents: Vec<AgentName>) -> Self {
         let tokens = vec![Computed::default(); agents.len()];
         Self { stream, engine, agents, window: None, tokens }
     }
 
-    pub(crate) fn queued(
+    /// A request entered the queue of its agent.
+    pub fn queued(
         &self,
         request: RequestId,
         agent: AgentName,
@@ -59,7 +60,7 @@ impl Publisher {
     }
 
     /// A request runs in `slot`, which may be borrowed, after it was `queued`.
-    pub(crate) fn admitted(&self, request: RequestId, slot: u32, borrowed: bool, queued: Duration) {
+    pub fn admitted(&self, request: RequestId, slot: u32, borrowed: bool, queued: Duration) {
         let (engine, queued_us) = (self.engine.clone(), micros(queued));
         let event = TeamEvent::RequestAdmitted { engine, request, slot, borrowed, queued_us };
         self.stream.publish(event);
@@ -85,18 +86,20 @@ impl Publisher {
         self.stream.publish(TeamEvent::PrefillStarted { engine, request, cached_tokens });
     }
 
-    pub(crate) fn first_token(&self, request: RequestId) {
+    /// The first token of an answer was sampled.
+    pub fn first_token(&self, request: RequestId) {
         let engine = self.engine.clone();
         self.stream.publish(TeamEvent::FirstToken { engine, request });
     }
 
-    pub(crate) fn finished(&self, request: RequestId, outcome: Outcome, usage: Option<Usage>) {
+    /// A request has ended.
+    pub fn finished(&self, request: RequestId, outcome: Outcome, usage: Option<Usage>) {
         let engine = self.engine.clone();
         self.stream.publish(TeamEvent::RequestFinished { engine, request, outcome, usage });
     }
 
     /// The slots of all agents, in the order of the configuration.
-    pub(crate) fn slots_changed(&self, load: &[AgentLoad]) {
+    pub fn slots_changed(&self, load: &[AgentLoad]) {
         let agents = self.agents.iter().zip(load).map(|(agent, load)| AgentSlots {
             agent: agent.clone(),
             slots: load.slots,
@@ -107,27 +110,27 @@ impl Publisher {
     }
 
     /// Counts tokens of a prompt that the step under way computes for the agent at `agent`.
-    pub(crate) fn count_prefill(&mut self, agent: usize, tokens: u32) {
+    pub fn count_prefill(&mut self, agent: usize, tokens: u32) {
         if let Some(computed) = self.tokens.get_mut(agent) {
-            computed.prefill += tokens;
+            computed.prefill = computed.prefill.saturating_add(tokens);
         }
     }
 
-    /// Counts a token of an answer of the agent at `agent`.
-    pub(crate) fn count_output(&mut self, agent: usize) {
+    /// Counts tokens of answers of the agent at `agent`.
+    pub fn count_output(&mut self, agent: usize, tokens: u32) {
         if let Some(computed) = self.tokens.get_mut(agent) {
-            computed.output += 1;
+            computed.output = computed.output.saturating_add(tokens);
         }
     }
 
     /// Begins the window of the next record, unless one is open.
-    pub(crate) fn step_begins(&mut self, at: Tick) {
+    pub fn step_begins(&mut self, at: Tick) {
         let new = || Window { began: at, busy: Duration::ZERO, steps: 0 };
         self.window.get_or_insert_with(new);
     }
 
     /// Takes the time of a step that computed something; publishes the record when it is due.
-    pub(crate) fn step_ended(&mut self, began: Tick, now: Tick) {
+    pub fn step_ended(&mut self, began: Tick, now: Tick) {
         if let Some(window) = &mut self.window {
             window.steps += 1;
             window.busy += now.since(began);
@@ -138,15 +141,15 @@ impl Publisher {
     }
 
     /// Time until the open record is due; `None` where none is open.
-    pub(crate) fn until_record(&self, now: Tick) -> Option<Duration> {
+    pub fn until_record(&self, now: Tick) -> Option<Duration> {
         self.window.as_ref().map(|window| WINDOW.saturating_sub(now.since(window.began)))
     }
 
     /// Publishes the open record, if there is one.
-    pub(crate) fn publish_record(&mut self, now: Tick) {
+    pub fn publish_record(&mut self, now: Tick) {
         let Some(window) = self.window.take() else { return };
         let computed = self.agents.iter().zip(self.tokens.iter_mut().map(std::mem::take));
-        let agents = computed.filter(|(_, tokens)| tokens.prefill + tokens.output > 0);
+        let agents = computed.filter(|(_, tokens)| tokens.prefill > 0 || tokens.output > 0);
         let agents = agents.map(|(agent, tokens)| AgentStep {
             agent: agent.clone(),
             prefill_tokens: tokens.prefill,

@@ -5,10 +5,7 @@
 //! Invariant: every opened request gets exactly one final event, even if the engine thread panics
 //! (the registry outlives the loop).
 
-mod call_id;
-
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_admission::AgentLoad;
 use harmonic_batching::{Batch, Finished};
@@ -18,13 +15,15 @@ use harmonic_types::{
 };
 use tokio::sync::{mpsc, oneshot};
 
+use crate::call_id;
 use crate::chat::{AnswerDelta, CallTracker, Decoded, Decoder, ReasoningTracker};
 use crate::constraint::Constraint;
-use crate::engine::{Allocation, Health};
+use crate::engine::Health;
 use crate::generation::Admitted;
 use crate::publisher::Publisher;
 use crate::sampling::{Failure, SampledToken, Sampler};
 use crate::scheduler::{Change, Grant, Job};
+use crate::status::SharedStatus;
 use crate::thread::OpenRequests;
 
 /// A request to be submitted to the scheduler.
@@ -119,7 +118,7 @@ impl ResponseSink {
                     Event::Text { text, logprobs: std::mem::take(&mut logprobs) }
                 }
                 AnswerDelta::Call { index, name } => {
-                    Event::ToolCall { index, id: call_id::next(), name }
+                    Event::ToolCall { index, id: call_id::next_call_id(), name }
                 }
                 AnswerDelta::Arguments { index, text } => Event::ToolArguments { index, text },
             });
@@ -127,38 +126,6 @@ impl ResponseSink {
         if !logprobs.is_empty() {
             self.send(Event::Text { text: String::new(), logprobs });
         }
-    }
-}
-
-/// Status published by the engine thread.
-#[derive(Debug, Clone)]
-pub(crate) struct StatusSnapshot {
-    pub(crate) health: Health,
-    pub(crate) allocation: Allocation,
-    pub(crate) load: Vec<AgentLoad>,
-}
-
-/// [`StatusSnapshot`] shared by the engine thread and its handle.
-#[derive(Clone, Debug)]
-pub(crate) struct SharedStatus(Arc<Mutex<StatusSnapshot>>);
-
-impl SharedStatus {
-    pub(crate) fn new(load: Vec<AgentLoad>) -> Self {
-        let health = Health::Ready;
-        Self(Arc::new(Mutex::new(StatusSnapshot {
-            health,
-            allocation: Allocation::default(),
-            load,
-        })))
-    }
-
-    /// Updates the snapshot. Writes are plain assignments, so it is consistent even after a panic.
-    pub(crate) fn write(&self, change: impl FnOnce(&mut StatusSnapshot)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    pub(crate) fn read(&self) -> StatusSnapshot {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -245,7 +212,7 @@ impl RequestRegistry {
         let Some(PendingRequest { client, agent, progress, .. }) = self.open.get_mut(&id) else {
             return false;
         };
-        self.publisher.count_output(*agent);
+        self.publisher.count_output(*agent, 1);
         if *progress != Progress::Decode {
             *progress = Progress::Decode;
             self.publisher.first_token(client.request);

@@ -124,6 +124,7 @@ impl Machine for SimMachine {
             kv_bytes: Some(Bytes(self.costs.kv.bytes_per_token().0 * self.kv_tokens)),
             state_bytes: None,
             compute_bytes: None,
+            resident_bytes: None,
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::engine::{Allocation, Drained, EngineError, Health};
 use crate::local::LocalConfig;
 use crate::publisher::Publisher;
-use crate::request_registry::SharedStatus;
+use crate::status::SharedStatus;
 
 /// Open requests of an engine. They outlive a panic of its loop.
 pub(crate) trait OpenRequests {

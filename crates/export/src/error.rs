@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use harmonic_programs::ProgramError;
 use harmonic_types::AgentName;
 
 /// A plan that cannot be expressed for the target program, or a failed write.
@@ -11,6 +12,15 @@ pub enum ExportError {
     /// A plan without engines.
     #[error("invalid plan: expected at least one placed agent")]
     Empty,
+    /// An engine that is a server which already runs.
+    #[error("the engine {engine} is a server that already runs: there is nothing to export for it")]
+    Remote {
+        /// Identifier of the engine.
+        engine: String,
+    },
+    /// Settings that the program does not have.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
     /// More servers than ports.
     #[error("the plan has more servers than available ports")]
     Ports,
@@ -32,8 +42,8 @@ pub enum ExportError {
         /// Agent with the prompt.
         agent: AgentName,
     },
-    /// A line break in the name of a model file.
-    #[error("invalid model file {path:?}: expected a path without line breaks")]
+    /// A name of a model file with a line break, or not in UTF-8.
+    #[error("invalid model file {path:?}: expected a path in UTF-8 without line breaks")]
     ModelPath {
         /// The file.
         path: String,
@@ -68,6 +78,8 @@ impl ExportError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Empty => "`harmonic plan` shows what each agent requires".to_owned(),
+            Self::Remote { .. } => "plan without --engine remote=URL".to_owned(),
+            Self::Program(error) => return error.hint(),
             Self::Ports => "plan with --sharing shared, or with fewer agents".to_owned(),
             Self::NoModelFile { model } | Self::NotInLibrary { model } => {
                 format!("`harmonic models pull {model}` fetches it")

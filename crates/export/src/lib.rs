@@ -19,7 +19,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use harmonic_types::{AgentPlan, Plan};
+use harmonic_types::{AgentPlan, EnginePlan, EngineSpec, Plan};
 
 pub use crate::error::ExportError;
 
@@ -62,6 +62,10 @@ impl ExportedFile {
 pub fn files(plan: &Plan, kind: ExportKind) -> Result<Vec<ExportedFile>, ExportError> {
     if plan.engines.is_empty() {
         return Err(ExportError::Empty);
+    }
+    let remote = |engine: &&EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
+    if let Some(engine) = plan.engines.iter().find(remote) {
+        return Err(ExportError::Remote { engine: engine.id.clone() });
     }
     match kind {
         ExportKind::Ollama => ollama::files(plan),

@@ -1,8 +1,10 @@
 //! One `llama-server` command per engine, and the prompts of its agents.
-//!
-//! The flags are those of llama.cpp's `common/arg.cpp`, build 11434.
 
-use harmonic_types::{AgentPlan, Attention, EnginePlan, KvLayout, KvType, Plan, Pooling, Sampling};
+use std::ffi::OsString;
+use std::iter;
+
+use harmonic_programs::llama_server::{Embedding, Flags};
+use harmonic_types::{AgentPlan, EnginePlan, Plan, Sampling};
 
 use super::{ExportedFile, names, port, quote, skipped};
 use crate::error::ExportError;
@@ -61,72 +63,43 @@ fn command(
     agents: &[&AgentPlan],
     port: u16,
 ) -> Result<Vec<String>, ExportError> {
-    let path = engine
-        .local()
-        .path
-        .as_ref()
-        .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?;
-    let mut words: Vec<String> = Vec::new();
-    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
-    let path = path.display().to_string();
-    add(&["llama-server", "-m", &path, "--alias", &engine.id]);
-    add(&["--host", "127.0.0.1", "--port", &port.to_string()]);
-    if let Some(pooling) = engine.local().pooling {
-        words.extend(for_embeddings(engine, agents, pooling));
-        return Ok(words);
-    }
-    let mut add = |parts: &[&str]| words.extend(parts.iter().map(|part| (*part).to_owned()));
-    // -c is the total cache, which streams divide among the slots.
-    add(&["-np", &engine.sequences.to_string(), "-c", &engine.local().kv_tokens.to_string()]);
-    add(&[match engine.local().kv_layout {
-        KvLayout::Unified => "--kv-unified",
-        KvLayout::Streams => "--no-kv-unified",
-    }]);
-    if engine.local().kv_type == KvType::Q8_0 {
-        // A quantised V cache requires flash attention.
-        add(&["-ctk", "q8_0", "-ctv", "q8_0", "-fa", "on"]);
-    }
-    if engine.attention() == Some(Attention::Plain) {
-        add(&["-fa", "off"]);
-    }
-    add(&device(engine).each_ref().map(String::as_str));
-    if let Some(sampling) = common_sampling(agents) {
-        add(&["--temp", &sampling.temperature.to_string()]);
-        add(&["--top-k", &sampling.top_k.to_string(), "--top-p", &sampling.top_p.to_string()]);
-        add(&["--min-p", &sampling.min_p.to_string()]);
-        add(&["--repeat-penalty", &sampling.repeat_penalty.to_string()]);
-        add(&["--presence-penalty", &sampling.presence_penalty.to_string()]);
-        add(&["--frequency-penalty", &sampling.frequency_penalty.to_string()]);
-    }
-    Ok(words)
-}
-
-/// Threads and layers on the device.
-fn device(engine: &EnginePlan) -> [String; 4] {
-    let layers = if engine.device == "cpu" { "0" } else { "999" };
-    ["-t", &engine.local().threads.to_string(), "-ngl", layers].map(str::to_owned)
-}
-
-/// The flags of a server for embeddings: each slot has the context of the agents, and a physical
-/// batch holds a whole input.
-fn for_embeddings(
-    engine: &EnginePlan,
-    agents: &[&AgentPlan],
-    pooling: Pooling,
-) -> impl Iterator<Item = String> {
-    let context = agents.iter().map(|agent| agent.context.0).max().unwrap_or_default();
-    let batch = context.max(512).to_string();
-    let cells = (u64::from(context) * u64::from(engine.slots)).to_string();
-    let pooling = match pooling {
-        Pooling::Mean => "mean",
-        Pooling::Cls => "cls",
-        Pooling::Last => "last",
+    let model = engine
+        .model_path()
+        .ok_or_else(|| ExportError::NoModelFile { model: engine.model.clone() })?
+        .to_owned();
+    let (slots, cells, embedding) = match engine.pooling() {
+        Some(pooling) => {
+            // Each slot has the context of the agents, and a batch holds a whole input.
+            let context = agents.iter().map(|agent| agent.context.0).max().unwrap_or_default();
+            let cells = u64::from(context) * u64::from(engine.slots);
+            (engine.slots, cells, Some(Embedding { pooling, batch: context.max(512) }))
+        }
+        None => (engine.sequences, engine.kv_tokens().unwrap_or_default(), None),
     };
-    let slots = engine.slots.to_string();
-    let flags = ["--embeddings", "--pooling", pooling, "-np", &slots, "-c", &cells];
-    let batches = ["-b", &batch, "-ub", &batch];
-    let flags: Vec<String> = flags.into_iter().chain(batches).map(str::to_owned).collect();
-    flags.into_iter().chain(device(engine))
+    let flags = Flags {
+        model,
+        alias: engine.id.clone(),
+        host: "127.0.0.1".to_owned(),
+        port,
+        slots,
+        cells,
+        layout: engine.kv_layout().unwrap_or_default(),
+        kv_type: engine.kv_type().unwrap_or_default(),
+        attention: engine.attention(),
+        threads: engine.threads().unwrap_or_default(),
+        on_gpu: engine.device != "cpu",
+        prompt_cache: engine.prefix_bytes,
+        embedding,
+        sampling: embedding.is_none().then(|| common_sampling(agents).cloned()).flatten(),
+        metrics: false,
+    };
+    flags.check(&engine.id)?;
+    let words = iter::once("llama-server".into()).chain(flags.arguments());
+    let text = |word: OsString| {
+        let invalid = |word: OsString| ExportError::ModelPath { path: word.display().to_string() };
+        word.into_string().map_err(invalid)
+    };
+    words.map(text).collect()
 }
 
 /// The common sampling of all agents; `None` if they differ and requests must state it.

@@ -9,6 +9,7 @@ mod modelfile;
 
 use std::collections::BTreeMap;
 
+use harmonic_programs::ollama::{MULTIUSER_CACHE, Settings};
 use harmonic_types::{AgentPlan, Bytes, EnginePlan, KvType, Plan, Sharing, Tokens};
 
 use super::{ExportedFile, names, port, skipped};
@@ -60,17 +61,23 @@ pub(super) fn servers(plan: &Plan) -> Result<Vec<Server<'_>>, ExportError> {
 impl Server<'_> {
     /// Environment variables of `ollama serve`.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
-        let mut variables = vec![
-            ("OLLAMA_HOST", format!("127.0.0.1:{}", self.port)),
-            ("OLLAMA_NUM_PARALLEL", self.slots.to_string()),
-            ("OLLAMA_MAX_LOADED_MODELS", self.loaded().len().to_string()),
-            // Models stay loaded, as planned.
-            ("OLLAMA_KEEP_ALIVE", "-1".to_owned()),
-        ];
-        if self.agents.iter().any(|(_, engine)| engine.local().kv_type == KvType::Q8_0) {
-            variables.push(("OLLAMA_FLASH_ATTENTION", "1".to_owned()));
-            variables.push(("OLLAMA_KV_CACHE_TYPE", "q8_0".to_owned()));
-        }
+        let loaded = self.loaded();
+        let contexts = loaded.values().map(|(_, context)| *context);
+        let is_quantised = |(_, engine): &(&AgentPlan, &EnginePlan)| {
+            engine.kv_type() == Some(KvType::Q8_0)
+        };
+        let settings = Settings {
+            host: "127.0.0.1".to_owned(),
+            port: self.port,
+            parallel: self.slots,
+            context: contexts.max().unwrap_or_default(),
+            loaded_models: u32::try_from(loaded.len()).unwrap_or(u32::MAX),
+            kv_type: if self.agents.iter().any(is_quantised) { KvType::Q8_0 } else { KvType::F16 },
+            attention: None,
+        };
+        let mut variables = settings.variables();
+        // A value in the user's environment would count otherwise.
+        variables.push((MULTIUSER_CACHE, "0".to_owned()));
         variables
     }
 
@@ -95,7 +102,7 @@ impl Server<'_> {
         let of = |(engine, context): &(&EnginePlan, Tokens)| {
             let cells = u128::from(context.0) * u128::from(self.slots);
             let kv = u128::from(engine.kv_bytes.0) * cells;
-            let kv = kv.checked_div(u128::from(engine.local().kv_tokens))?;
+            let kv = kv.checked_div(u128::from(engine.kv_tokens()?))?;
             Some(Bytes(engine.weights_bytes.0.saturating_add(u64::try_from(kv).ok()?)))
         };
         self.loaded().values().map(of).sum()

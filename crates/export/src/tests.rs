@@ -1,8 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use harmonic_models::catalog;
+use harmonic_programs::llama_server::Flags;
 use harmonic_planner::{PlanOptions, PlannedModel};
 use harmonic_types::Sharing;
 
@@ -82,6 +84,8 @@ fn there_is_a_server_for_each_number_of_slots() {
         plan.agents.iter().map(|agent| agent.slots.to_string()).collect();
     assert!(planned.len() > 1, "{planned:?}");
     let environments = environments(&files);
+    assert!(environments.iter().all(|it| it["OLLAMA_MULTIUSER_CACHE"] == "0"));
+    assert!(environments.iter().all(|it| it["OLLAMA_CONTEXT_LENGTH"].parse::<u32>().unwrap() > 0));
     let slots: Vec<&str> = environments.iter().map(|it| it["OLLAMA_NUM_PARALLEL"]).collect();
     assert_eq!(slots.len(), planned.len());
     assert_eq!(slots.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), planned);
@@ -113,25 +117,6 @@ fn every_file_used_by_the_scripts_exists() {
     assert_eq!(count, files.len() - 3, "all but the README and the scripts are used");
 }
 
-/// The flags of llama.cpp, from the source that the engine is built from.
-fn flags_of_llama_cpp() -> BTreeSet<String> {
-    let about = Command::new("rustc").arg("-vV").output().unwrap();
-    let about = String::from_utf8(about.stdout).unwrap();
-    let host = about.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
-    // Only packages of this platform are certainly downloaded.
-    let options = ["--offline", "--filter-platform", host].map(str::to_owned);
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
-        .other_options(options)
-        .exec()
-        .unwrap();
-    let package = metadata.packages.iter().find(|it| it.name.as_str() == "llama-cpp-sys-2");
-    let folder = package.unwrap().manifest_path.parent().unwrap();
-    let source = fs::read_to_string(folder.join("llama.cpp/common/arg.cpp")).unwrap();
-    let words = source.split('"').filter(|word| word.starts_with('-') && !word.contains(' '));
-    words.map(str::to_owned).collect()
-}
-
 /// The words of `command` as parsed by a shell; none may contain a line break.
 fn words_of_a_shell(command: &str) -> Vec<String> {
     let read =
@@ -141,9 +126,7 @@ fn words_of_a_shell(command: &str) -> Vec<String> {
 }
 
 #[test]
-fn llama_server_commands_have_known_flags_and_the_planned_cache() {
-    let known = flags_of_llama_cpp();
-    assert!(known.contains("--kv-unified") && !known.contains("--slots-each"));
+fn llama_server_commands_have_the_planned_cache() {
     let plan = plan(Sharing::Shared, true);
     let files = files(&plan, ExportKind::LlamaServer).unwrap();
     let mut ports = BTreeSet::new();
@@ -151,21 +134,20 @@ fn llama_server_commands_have_known_flags_and_the_planned_cache() {
         let script = named(&files)[format!("llama-{}.sh", engine.id).as_str()];
         let command = script.lines().last().unwrap().strip_prefix("exec llama-server ").unwrap();
         let words = words_of_a_shell(command);
-        let flags = words.iter().filter(|word| word.starts_with('-'));
-        for flag in flags {
-            assert!(known.contains(flag), "llama-server has no {flag}");
-        }
+        let flags: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let read = Flags::parse(&flags).unwrap();
+        assert_eq!(read.prompt_cache.0 >> 20, engine.prefix_bytes.0 >> 20);
         let value = |flag: &str| {
             let at = words.iter().position(|word| word == flag).unwrap();
             words[at + 1].as_str()
         };
-        assert_eq!(value("-m"), engine.local().path.as_ref().unwrap().display().to_string());
+        assert_eq!(value("-m"), engine.model_path().unwrap().display().to_string());
         assert_eq!(value("-np"), engine.sequences.to_string());
-        assert_eq!(value("-c"), engine.local().kv_tokens.to_string());
-        assert_eq!(value("-t"), engine.local().threads.to_string());
+        assert_eq!(value("-c"), engine.kv_tokens().unwrap().to_string());
+        assert_eq!(value("-t"), engine.threads().unwrap().to_string());
         assert!(ports.insert(value("--port").to_owned()));
         let unified = words.iter().any(|word| word == "--kv-unified");
-        assert_eq!(unified, engine.local().kv_layout == harmonic_types::KvLayout::Unified);
+        assert_eq!(unified, engine.kv_layout() == Some(harmonic_types::KvLayout::Unified));
     }
     for agent in &plan.agents {
         let prompt = named(&files)[format!("{}.system.md", agent.name).as_str()];

@@ -8,6 +8,7 @@ mod detect;
 mod doctor;
 mod down;
 mod eval;
+mod import;
 mod keys;
 mod logs;
 mod mcp;
@@ -42,6 +43,7 @@ pub async fn run(
         Command::Detect(args) => detect::run(&args, settings, printer),
         Command::Doctor(args) => doctor::run(&args, settings, printer),
         Command::Models(args) => models::run(args, settings, printer, stop).await,
+        Command::Import(args) => import::run(args, settings, printer),
         Command::Plan(args) => plan::run(&args, settings, printer),
         Command::Up(args) => up::run(&args, settings, printer, stop).await,
         Command::Ps(args) => ps::run(&args, settings, printer, stop).await,

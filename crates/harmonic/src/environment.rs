@@ -10,20 +10,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use etcetera::BaseStrategy;
 use harmonic_app::{
-    CacheRoots, InstanceRegistry, PullOptions, Settings, Store, VARIABLES, default_root,
+    CacheRoots, EngineProcesses, InstanceRegistry, PullOptions, Settings, Store, VARIABLES,
+    default_root,
 };
 use harmonic_types::RunToken;
 
 use crate::error::CliError;
 use crate::form_trial;
+use crate::guard_process;
 use crate::logging::LogFormat;
 use crate::tool_helper;
 
 /// Default stack.
 const STACK: &str = "standard";
-
-/// Stack file of the current directory, used if it exists.
-const STACK_FILE: &str = "./stack.toml";
 
 /// Settings from environment variables.
 #[derive(Clone, Debug)]
@@ -79,7 +78,8 @@ impl Environment {
         let UserDirectories { home, data, state, config } = *directories;
         let path = |name: &str| lookup(name).map(PathBuf::from);
         let defaults = PullOptions::default();
-        let own_file = || Path::new(STACK_FILE).exists().then(|| STACK_FILE.to_owned());
+        let own_file =
+            || Path::new(Settings::STACK_FILE).exists().then(|| Settings::STACK_FILE.to_owned());
         let settings = Settings {
             store: Store::new(path("HARMONIC_MODELS").unwrap_or_else(|| default_root(data))),
             curves: data.join("harmonic/curves"),
@@ -107,6 +107,12 @@ impl Environment {
             host: host(),
             form_trial: form_trial::with_this_program(),
             tool_processes: tool_helper::with_this_program(),
+            engine_processes: EngineProcesses {
+                guard: guard_process::with_this_program(),
+                folder: state.join("harmonic/engines"),
+                path: search_path(),
+                environment: variables(),
+            },
         };
         let log_format =
             lookup("HARMONIC_LOG_FORMAT").map_or(Ok(LogFormat::default()), |text| text.parse())?;
@@ -135,6 +141,12 @@ pub fn variables() -> BTreeMap<String, String> {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     std::env::vars_os().filter_map(text).collect()
+}
+
+/// `$PATH`, in which programs are searched for.
+fn search_path() -> OsString {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    std::env::var_os("PATH").unwrap_or_default()
 }
 
 /// Path and arguments of this program.

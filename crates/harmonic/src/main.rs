@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod exit;
 mod form_trial;
+mod guard_process;
 mod help;
 mod logging;
 mod tool_helper;
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
         return code;
     }
     if let Some(code) = tool_helper::run_if_requested() {
+        return code;
+    }
+    if let Some(code) = guard_process::run_if_requested() {
         return code;
     }
     harmonic_process::with_settings();

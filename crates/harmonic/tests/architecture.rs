@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 
 /// Crate → crates it may depend on, both without the prefix `harmonic-`. Dev-dependencies are not
 /// restricted.
-const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
+const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
@@ -22,11 +22,15 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
     ("planner", &["types", "perfmodel"]),
     ("admission", &["types"]),
     ("batching", &["types", "admission"]),
-    ("export", &["types"]),
+    ("programs", &["types", "fsutil"]),
+    ("export", &["types", "programs"]),
+    ("import", &["types", "stack"]),
+    ("guard", &["types"]),
     ("events", &["types"]),
     ("api", &["types", "events", "orchestrator"]),
     ("engine", &["types", "perfmodel", "admission", "batching", "events", "api"]),
     ("llama", &["types", "engine"]),
+    ("engine-http", &["types", "admission", "events", "engine", "api"]),
     ("launcher", &["types", "fsutil", "events", "engine"]),
     ("gateway", &["types", "events", "api", "engine", "orchestrator"]),
     ("bench", &["types", "perfmodel", "api"]),
@@ -49,10 +53,14 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 34] = [
             "models",
             "profiles",
             "planner",
+            "programs",
+            "guard",
             "export",
+            "import",
             "events",
             "api",
             "engine",
+            "engine-http",
             "llama",
             "launcher",
             "gateway",
@@ -114,7 +122,7 @@ const BINARY: &str = "harmonic";
 const LARGEST_BINARY: usize = 3000;
 
 /// Library → the crates that may use it outside of tests; all but one have one.
-const ONLY_IN: [(&str, &[&str]); 18] = [
+const ONLY_IN: [(&str, &[&str]); 19] = [
     ("llama-cpp-2", &["harmonic-llama"]),
     ("llama-cpp-sys-2", &["harmonic-llama"]),
     ("llguidance", &["harmonic-engine"]),
@@ -124,7 +132,8 @@ const ONLY_IN: [(&str, &[&str]); 18] = [
     ("indicatif", &["harmonic-render"]),
     ("maud", &["harmonic-report"]),
     ("resvg", &["harmonic-report"]),
-    ("shlex", &["harmonic-export"]),
+    ("shlex", &["harmonic-export", "harmonic-import"]),
+    ("saphyr-parser", &["harmonic-import"]),
     ("comfy-table", &["harmonic-layout"]),
     ("textwrap", &["harmonic-layout"]),
     // One is a client of servers, the other is a server.

@@ -41,6 +41,7 @@ pub(crate) fn agent(name: &str, engine: &str) -> AgentPlan {
         name: name.clone(),
         tier: Tier::Specialists,
         model: "toy".to_owned(),
+        leaves_machine: false,
         engine: Some(engine.to_owned()),
         slots: 2,
         context: Tokens(512),

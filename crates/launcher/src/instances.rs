@@ -47,6 +47,9 @@ pub struct InstanceAgent {
     pub name: AgentName,
     /// [`harmonic_types::AgentPlan::slots`].
     pub slots: u32,
+    /// [`harmonic_types::AgentPlan::leaves_machine`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_machine: bool,
 }
 
 impl Instance {

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use harmonic_types::{AgentName, Bytes, EnginePlan, Plan};
+use harmonic_types::{
+    AgentName, Bytes, EnginePlan, EngineSpec, Plan, ProcessSpec, RemoteChoice, RemoteSpec,
+    RemoteUrl, Tokens,
+};
 
 use crate::error::LaunchError;
 
@@ -11,7 +14,8 @@ use crate::error::LaunchError;
 const THREADS: RangeInclusive<u64> = 1..=4096;
 
 /// Refuses a plan without engines, with duplicate engine ids or agent names, with agents and
-/// engines that do not refer to each other, or with amounts that no machine has.
+/// engines that do not refer to each other or contradict each other, or with amounts that no machine
+/// has.
 pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
     let invalid = |reason: String| Err(LaunchError::InvalidPlan { reason });
     if plan.engines.is_empty() {
@@ -28,10 +32,25 @@ pub(crate) fn check(plan: &Plan) -> Result<(), LaunchError> {
     for agent in &plan.agents {
         let Some(id) = &agent.engine else { continue };
         let engine = plan.engines.iter().find(|engine| engine.id == *id);
-        if !engine.is_some_and(|engine| engine.agents.contains(&agent.name)) {
+        let Some(engine) = engine.filter(|engine| engine.agents.contains(&agent.name)) else {
             return invalid(format!(
                 "invalid engine `{id}` of agent `{}`: expected an engine that lists it",
                 agent.name
+            ));
+        };
+        if agent.leaves_machine != engine.leaves_machine() {
+            let (name, is) = (&agent.name, engine.leaves_machine());
+            return invalid(format!(
+                "invalid leaves_machine of agent `{name}`: expected {is}, as its engine `{id}` says"
+            ));
+        }
+        if let EngineSpec::Process(process) = &engine.spec
+            && process.context != agent.context
+        {
+            let (name, context) = (&agent.name, process.context);
+            return invalid(format!(
+                "invalid context of agent `{name}`: expected {context}, the common one of its \
+                 engine `{id}`"
             ));
         }
     }
@@ -65,16 +84,64 @@ fn amounts(plan: &Plan) -> Result<(), String> {
         let of = format!("the engine `{}`", engine.id);
         let sequences = engine.sequences.into();
         within(&of, "sequences", sequences, &(1..=EnginePlan::MAX_SEQUENCES.into()))?;
-        within(&of, "threads", engine.local().threads.into(), &THREADS)?;
-        // llama.cpp counts cells in 32 bits.
-        let cells = engine.local().kv_tokens;
-        // An encoder has none.
-        let fewest = if engine.local().pooling.is_some() { 0 } else { sequences };
-        within(&of, "kv_tokens", cells, &(fewest..=u32::MAX.into()))?;
+        if let Some(threads) = engine.threads() {
+            within(&of, "threads", threads.into(), &THREADS)?;
+        }
+        if let Some(cells) = engine.kv_tokens() {
+            // An encoder has none.
+            let fewest = if engine.pooling().is_some() { 0 } else { sequences };
+            // llama.cpp counts cells in 32 bits.
+            within(&of, "kv_tokens", cells, &(fewest..=u32::MAX.into()))?;
+        }
+        match &engine.spec {
+            EngineSpec::Llama(_) | EngineSpec::Sim(_) => {}
+            EngineSpec::Process(process) => retains_nothing(&of, engine, process)?,
+            EngineSpec::Remote(remote) => is_elsewhere(&of, engine, remote)?,
+        }
         sums_up(&of, engine.memory(), engine.total_bytes)?;
     }
     let totals = plan.engines.iter().map(|engine| engine.total_bytes);
     sums_up("the plan", totals, plan.total_bytes)
+}
+
+/// Refuses memory for prefixes and preempted sequences in a program of others, which has neither.
+fn retains_nothing(of: &str, engine: &EnginePlan, process: &ProcessSpec) -> Result<(), String> {
+    let program = process.program;
+    for (field, bytes) in
+        [("prefix_bytes", engine.prefix_bytes), ("park_bytes", engine.preempt_bytes)]
+    {
+        if bytes > Bytes::ZERO {
+            return Err(format!("{of} has {bytes} of {field}: expected 0, as {program} has none"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a server without a valid address, one that is said to be on this machine and is not, and
+/// memory of this machine for it.
+fn is_elsewhere(of: &str, engine: &EnginePlan, remote: &RemoteSpec) -> Result<(), String> {
+    let url: RemoteUrl = remote.url.parse().map_err(|error| format!("{of} has an {error}"))?;
+    if url.as_str() != remote.url {
+        return Err(format!("{of} has an invalid url: expected `{url}`"));
+    }
+    if url.leaves_machine() != remote.leaves_machine {
+        let expected = url.leaves_machine();
+        return Err(format!("{of} has an invalid leaves_machine: expected {expected} for `{url}`"));
+    }
+    if let Some(variable) = &remote.key_env {
+        RemoteChoice::key_variable(variable).map_err(|error| format!("{of} has an {error}"))?;
+    }
+    if remote.model.trim().is_empty() {
+        return Err(format!("{of} has an empty model: expected the name that its server knows"));
+    }
+    if remote.context == Some(Tokens(0)) {
+        return Err(format!("{of} has an invalid context `0`: expected at least 1, or none"));
+    }
+    if engine.total_bytes > Bytes::ZERO {
+        let bytes = engine.total_bytes;
+        return Err(format!("{of} takes {bytes}: expected 0 of a server that already runs"));
+    }
+    Ok(())
 }
 
 fn within(of: &str, field: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), String> {

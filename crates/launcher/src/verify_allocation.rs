@@ -15,6 +15,7 @@ pub(crate) fn findings(planned: &EnginePlan, real: &Allocation) -> Vec<Finding> 
         ("KV cache", planned.kv_bytes, real.kv_bytes),
         ("recurrent states", planned.state_bytes, real.state_bytes),
         ("compute buffers", planned.compute_bytes, real.compute_bytes),
+        ("its processes", planned.total_bytes, real.resident_bytes),
     ];
     let over = lines.into_iter().filter_map(|(item, planned, real)| {
         let real = real?;
@@ -32,6 +33,10 @@ pub(crate) fn findings(planned: &EnginePlan, real: &Allocation) -> Vec<Finding> 
 
 /// Memory of the engine: as allocated where it reports it, else as planned.
 pub(crate) fn total(planned: &EnginePlan, real: &Allocation) -> Bytes {
+    if let Some(resident) = real.resident_bytes {
+        // Pages that were not touched yet will be.
+        return resident.max(planned.total_bytes);
+    }
     [
         real.weights_bytes.unwrap_or(planned.weights_bytes),
         real.kv_bytes.unwrap_or(planned.kv_bytes),

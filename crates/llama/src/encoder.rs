@@ -142,6 +142,7 @@ impl<'m> LlamaEncoder<'m> {
                 kv_bytes: kv,
                 state_bytes: state,
                 compute_bytes: compute.map(|compute| compute + outputs),
+                resident_bytes: None,
             },
         })
     }

@@ -49,8 +49,13 @@ impl<'m> LlamaMachine<'m> {
     pub fn new(model: &'m Model, setup: &LlamaSetup) -> Result<Self, EngineError> {
         let (context, Buffers { kv, state, compute }) = context::create(model, setup)?;
         let weights_bytes = Some(model.weights_bytes());
-        let allocation =
-            Allocation { weights_bytes, kv_bytes: kv, state_bytes: state, compute_bytes: compute };
+        let allocation = Allocation {
+            weights_bytes,
+            kv_bytes: kv,
+            state_bytes: state,
+            compute_bytes: compute,
+            resident_bytes: None,
+        };
         Ok(Self {
             context,
             batch: LlamaBatch::new(setup.batch_tokens as usize, 1),

@@ -57,7 +57,7 @@ fn stack(agents: usize) -> StackSpec {
         sampling: Sampling::default(),
         thinking: false,
     };
-    StackSpec { name: "many".to_owned(), agents: (0..agents).map(agent).collect() }
+    StackSpec::new("many", (0..agents).map(agent).collect())
 }
 
 fn model(index: u32) -> PlannedModel {

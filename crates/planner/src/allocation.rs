@@ -241,9 +241,8 @@ fn footprints(
     let slots = team.generating().map(|share| u64::from(share.slots)).sum();
     left = lending::add_sequences(used(&mut footprints, &costs).collect(), slots, left);
     let agents = team.generating().count();
-    // The paper's rule counts neither preempted sequences nor prefixes, and embeddings have none.
-    let exact = used(&mut footprints, &costs)
-        .filter(|(_, cost)| cost.is_exact() && !cost.computes_embeddings());
+    // The paper's rule counts neither preempted sequences nor prefixes.
+    let exact = used(&mut footprints, &costs).filter(|(_, cost)| cost.is_exact() && cost.retains());
     leftover::distribute(exact.map(|(footprint, _)| footprint), agents > 1, left);
     footprints
 }

@@ -15,6 +15,9 @@
 //! are computed with the cheaper of the two; where streams allow the same grants, the engine uses
 //! streams (`kv_layout.rs`).
 //!
+//! **Programs of others and servers elsewhere** count what `runtime.rs` says; the former always have
+//! streams, and one context for all their agents.
+//!
 //! **Embeddings** have a rule of their own (`embedding.rs`).
 //!
 //! **The paper's rule** (§5.3) counts only base weights and KV per slot, independent of the context
@@ -34,6 +37,7 @@ use crate::compute::{compute, work};
 use crate::embedding;
 use crate::footprint::Footprint;
 use crate::input::{PaperFigures, PlannedModel};
+use crate::runtime::Runtime;
 use crate::weights::{has_amx, weights};
 
 /// Maximum number of sequences of one engine.
@@ -60,6 +64,7 @@ pub struct CostModel<'a> {
     plain_is_faster: bool,
     /// Whether the device uses AMX kernels.
     amx: bool,
+    runtime: Runtime,
 }
 
 impl<'a> CostModel<'a> {
@@ -84,7 +89,33 @@ impl<'a> CostModel<'a> {
             layout: None,
             plain_is_faster: false,
             amx: false,
+            runtime: Runtime::InProcess,
         })
+    }
+
+    /// This cost model for an engine that computes there. One elsewhere costs nothing, by any rule.
+    pub(crate) fn on(self, runtime: Runtime) -> Self {
+        match runtime {
+            Runtime::InProcess => Self { runtime, ..self },
+            Runtime::Program(_) => Self { runtime, layout: Some(KvLayout::Streams), ..self },
+            Runtime::Elsewhere => {
+                Self { runtime, layout: Some(KvLayout::Streams), paper: None, ..self }
+            }
+        }
+    }
+
+    /// Where the engine computes.
+    pub(crate) fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
+    /// Whether the engine retains snapshots and preempted sequences.
+    pub(crate) fn retains(&self) -> bool {
+        self.runtime == Runtime::InProcess && !self.computes_embeddings()
+    }
+
+    fn overhead(&self) -> Bytes {
+        overhead(self.shape) + self.runtime.overhead()
     }
 
     /// This cost model with a fixed layout, cheaper or not.
@@ -112,11 +143,18 @@ impl<'a> CostModel<'a> {
     /// Whether plain attention is possible, and faster for short contexts in streams.
     pub(crate) fn prefers_plain(&self) -> bool {
         let full = self.shape.layers.iter().all(|layer| layer.window.is_none());
-        self.plain_is_faster && self.is_exact() && full && self.shape.query_heads > 0
+        self.plain_is_faster
+            && self.runtime.chooses_attention()
+            && self.is_exact()
+            && full
+            && self.shape.query_heads > 0
     }
 
     /// `footprint`, whose layout is streams, with another number of sequences of the same context.
     pub(crate) fn with_sequences(&self, footprint: &Footprint, sequences: u32) -> Footprint {
+        if self.runtime == Runtime::Elsewhere {
+            return Footprint { sequences, ..*footprint };
+        }
         let cells = footprint.cells();
         let cache = CacheShape { layout: KvLayout::Streams, cells, sequences, n_ubatch: N_UBATCH };
         let more = Footprint {
@@ -142,7 +180,7 @@ impl<'a> CostModel<'a> {
         Footprint {
             attention,
             compute: compute(self.shape, cache, attention),
-            overhead: overhead(self.shape) + work(self.shape, cache, attention),
+            overhead: self.overhead() + work(self.shape, cache, attention),
             ..*footprint
         }
     }
@@ -160,7 +198,7 @@ impl<'a> CostModel<'a> {
     /// Bytes of a snapshot of this many tokens.
     pub(crate) fn snapshot(&self, prefix: Tokens) -> Bytes {
         match self.paper {
-            None if !self.computes_embeddings() => self.kv.read(prefix),
+            None if self.retains() => self.kv.read(prefix),
             _ => Bytes::ZERO,
         }
     }
@@ -174,7 +212,7 @@ impl<'a> CostModel<'a> {
     pub fn slots_kv(&self, slots: u32, context: u64) -> Bytes {
         if let Some(paper) = self.paper {
             paper.kv(slots.into())
-        } else if self.computes_embeddings() {
+        } else if self.computes_embeddings() || self.runtime == Runtime::Elsewhere {
             Bytes::ZERO
         } else {
             let cells = self.kv.cache(CacheShape {
@@ -222,6 +260,9 @@ impl<'a> CostModel<'a> {
     /// Footprint of an engine with these slots in this layout, by the exact rule, without prefixes.
     pub fn engine_in(&self, layout: KvLayout, slots: &SlotsByContext) -> Footprint {
         let all: u64 = slots.values().sum();
+        if self.runtime == Runtime::Elsewhere {
+            return Footprint::elsewhere(slots);
+        }
         let sequences = u64::from(self.max_sequences()).min(all);
         let sequences = u32::try_from(sequences).expect("at most MAX_SEQUENCES");
         let cells = match layout {
@@ -244,12 +285,12 @@ impl<'a> CostModel<'a> {
             prefix: Bytes::ZERO,
             preempt: Bytes::ZERO,
             compute: compute(self.shape, cache, Attention::Flash),
-            overhead: overhead(self.shape),
+            overhead: self.overhead(),
         }
     }
 }
 
-fn mean_context(slots: &SlotsByContext) -> u64 {
+pub(crate) fn mean_context(slots: &SlotsByContext) -> u64 {
     let cells = slots.iter().map(|(context, count)| u128::from(*context) * u128::from(*count));
     let all: u64 = slots.values().sum();
     u64::try_from(cells.sum::<u128>() / u128::from(all.max(1))).unwrap_or(u64::MAX)

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use harmonic_types::{
-    AgentName, AgentSpec, BudgetRule, Bytes, Device, EngineKind, EnginePlan, EngineSpec, Hardware,
-    LedgerItem, LedgerLine, LlamaSpec, LocalSpec, Plan, PlanHardware, PlanTuned, Provenance,
-    ProvenanceMap, Sharing, StackSpec, Tokens, TunedConfig,
+    AgentName, AgentSpec, BudgetRule, Bytes, Device, EngineChoice, EnginePlan, Hardware,
+    LedgerItem, LedgerLine, Plan, PlanHardware, PlanTuned, Provenance, ProvenanceMap, Sharing,
+    StackSpec, Tokens, TunedConfig,
 };
 
 use crate::allocation::{Allocation, EngineOptions};
@@ -15,11 +15,12 @@ use crate::cost_model::CostModel;
 use crate::demand::Demand;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
-use crate::plan::{Agent, embeds};
-use crate::threads::{ThreadDemand, of_engines};
+use crate::plan::Agent;
+use crate::runtime::Runtime;
 use crate::tuned::best_config;
 
 mod agent;
+mod engine;
 mod trades;
 
 /// An engine without a name.
@@ -28,6 +29,7 @@ pub(crate) struct EngineDraft<'a> {
     /// Its agent of highest priority.
     pub(crate) first: &'a AgentSpec,
     pub(crate) model: &'a PlannedModel,
+    pub(crate) choice: &'a EngineChoice,
 }
 
 /// Input of the document; agents and demands in order of priority, engines and costs in order of their
@@ -50,10 +52,23 @@ pub(crate) struct Draft<'a> {
 struct PlacedEngine<'a> {
     id: String,
     model: &'a PlannedModel,
+    choice: &'a EngineChoice,
     cost: &'a CostModel<'a>,
     footprint: Footprint,
     agents: Vec<AgentName>,
     slots: u32,
+}
+
+impl PlacedEngine<'_> {
+    /// Whether it computes in this process.
+    fn is_in_process(&self) -> bool {
+        self.cost.runtime() == Runtime::InProcess
+    }
+
+    /// Context of every sequence, where all agents of the engine have the same one.
+    fn common_context(&self) -> Option<u64> {
+        matches!(self.cost.runtime(), Runtime::Program(_)).then(|| self.footprint.cells())
+    }
 }
 
 impl Draft<'_> {
@@ -62,19 +77,7 @@ impl Draft<'_> {
         let named = self.placed_engines(allocation);
         let trades = self.trades(allocation, &named);
         let tuned = self.tuned(named.iter().flatten());
-        let threads_of = |model: &str| {
-            let config = tuned.iter().find(|config| config.model == model)?;
-            config.threads
-        };
-        let wanted: Vec<ThreadDemand> = named
-            .iter()
-            .flatten()
-            .map(|engine| ThreadDemand {
-                most: threads_of(&engine.model.name).map(|threads| threads.engine),
-                computes_embeddings: embeds(engine.model),
-            })
-            .collect();
-        let threads = of_engines(self.hardware.cpu_threads(), &wanted);
+        let threads = self.threads(named.iter().flatten(), &tuned);
         let engines: Vec<EnginePlan> = named
             .iter()
             .flatten()
@@ -122,6 +125,7 @@ impl Draft<'_> {
                 grant.map(|grant| PlacedEngine {
                     id: unique(&slug(name), &mut used_ids),
                     model: engine.model,
+                    choice: engine.choice,
                     cost: options.cost_of(grant.is_quantised),
                     footprint: grant.footprint,
                     agents: Vec::new(),
@@ -140,53 +144,10 @@ impl Draft<'_> {
         named
     }
 
-    fn engine_plan(&self, engine: &PlacedEngine<'_>, threads: u32) -> EnginePlan {
-        let PlacedEngine { id, model, footprint, agents, slots, .. } = engine;
-        EnginePlan {
-            id: id.clone(),
-            spec: self.engine_spec(engine, threads),
-            device: self.device.id.clone(),
-            model: model.name.clone(),
-            digest: model.digest.clone(),
-            format: model.shape.format.clone(),
-            context_trained: (model.shape.context_trained.0 > 0)
-                .then_some(model.shape.context_trained),
-            agents: agents.clone(),
-            slots: *slots,
-            sequences: footprint.sequences,
-            weights_bytes: footprint.weights,
-            kv_bytes: footprint.kv,
-            state_bytes: footprint.state,
-            prefix_bytes: footprint.prefix,
-            preempt_bytes: footprint.preempt,
-            compute_bytes: footprint.compute,
-            overhead_bytes: footprint.overhead,
-            total_bytes: footprint.total(),
-        }
-    }
-
-    fn engine_spec(&self, engine: &PlacedEngine<'_>, threads: u32) -> EngineSpec {
-        let PlacedEngine { model, footprint, cost, .. } = engine;
-        let local = LocalSpec {
-            path: model.path.clone(),
-            threads,
-            kv_layout: footprint.layout,
-            kv_type: cost.kv_type(),
-            kv_tokens: footprint.kv_tokens,
-            pooling: model.shape.pooling,
-        };
-        match self.options.engine_kind {
-            EngineKind::Llama => {
-                EngineSpec::Llama(LlamaSpec { local, attention: footprint.attention })
-            }
-            EngineKind::Sim => EngineSpec::Sim(local),
-        }
-    }
-
     /// Tuned configs of the engines' models, without duplicates.
     fn tuned<'a>(&self, engines: impl Iterator<Item = &'a PlacedEngine<'a>>) -> Vec<PlanTuned> {
         let mut tuned: Vec<PlanTuned> = Vec::new();
-        for PlacedEngine { model, .. } in engines {
+        for PlacedEngine { model, .. } in engines.filter(|engine| engine.is_in_process()) {
             // A comparison of KV types is a price, stated by the trade that takes it.
             let measured = best_config(self.hardware, model, &self.options.tuned)
                 .filter(|config| config.comparisons.is_empty() || config.chooses_settings());
@@ -223,6 +184,9 @@ impl Draft<'_> {
         let budget = self.hardware.provenance.get("/memory_budget_bytes").copied();
         state("/hardware/memory_budget_bytes".to_owned(), budget);
         for (index, engine) in engines.enumerate() {
+            if engine.cost.runtime() == Runtime::Elsewhere {
+                continue;
+            }
             let (weights, rest) = match self.options.budget {
                 BudgetRule::Exact => (engine.model.shape.provenance, Provenance::Estimated),
                 BudgetRule::Paper => (Provenance::Paper, Provenance::Paper),
@@ -241,12 +205,10 @@ impl Draft<'_> {
             }
         }
         for (index, engine) in plans.iter().enumerate() {
-            let Some(config) = tuned.iter().find(|config| config.model == engine.model) else {
-                continue;
-            };
-            let layout = config.kv_layout == Some(engine.local().kv_layout);
-            let planned = engine.local().threads;
-            let threads = config.threads.is_some_and(|measured| measured.engine == planned);
+            let config = tuned.iter().find(|config| config.model == engine.model);
+            let (Some(config), Some(local)) = (config, engine.local()) else { continue };
+            let layout = config.kv_layout == Some(local.kv_layout);
+            let threads = config.threads.is_some_and(|measured| measured.engine == local.threads);
             let measured = |is: bool| is.then_some(Provenance::Measured);
             state(format!("/engines/{index}/kv_layout"), measured(layout));
             state(format!("/engines/{index}/threads"), measured(threads));

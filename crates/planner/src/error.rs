@@ -1,6 +1,6 @@
 //! Planning errors.
 
-use harmonic_types::{AgentName, Bytes};
+use harmonic_types::{AgentName, Bytes, EngineKind};
 
 /// Reason why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,17 @@ pub enum PlanError {
         agent: AgentName,
         /// The model.
         model: String,
+    },
+    /// An agent that computes embeddings on an engine that only generates text.
+    #[error(
+        "agent `{agent}` computes embeddings, and engines of the kind {kind} only generate text \
+         here: give it `engine = \"llama\"` in the stack file"
+    )]
+    NoEmbeddings {
+        /// The agent.
+        agent: AgentName,
+        /// Kind of the engine that the stack states for it.
+        kind: EngineKind,
     },
     /// Hardware without a device to run on.
     #[error(

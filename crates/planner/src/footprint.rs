@@ -4,6 +4,8 @@
 
 use harmonic_types::{Attention, Bytes, KvLayout};
 
+use crate::cost_model::{MAX_SEQUENCES, SlotsByContext, mean_context};
+
 /// Memory of one engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
@@ -34,6 +36,26 @@ pub struct Footprint {
 }
 
 impl Footprint {
+    /// An engine with these slots on a server elsewhere: no memory of this machine. Its sequences
+    /// are not limited by what this machine computes at once.
+    pub(crate) fn elsewhere(slots: &SlotsByContext) -> Self {
+        let all: u64 = slots.values().sum();
+        Self {
+            layout: KvLayout::Streams,
+            attention: Attention::Flash,
+            sequences: u32::try_from(all).unwrap_or(u32::MAX).min(MAX_SEQUENCES),
+            kv_tokens: 0,
+            mean_context: mean_context(slots),
+            weights: Bytes::ZERO,
+            kv: Bytes::ZERO,
+            state: Bytes::ZERO,
+            prefix: Bytes::ZERO,
+            preempt: Bytes::ZERO,
+            compute: Bytes::ZERO,
+            overhead: Bytes::ZERO,
+        }
+    }
+
     /// Sum of all lines.
     pub fn total(&self) -> Bytes {
         let kept = [self.weights, self.kv, self.state, self.prefix, self.preempt];

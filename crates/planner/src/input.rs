@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use harmonic_types::{
-    AgentName, BudgetRule, Bytes, EngineKind, KvType, ModelShape, Sharing, TunedConfig,
+    AgentName, BudgetRule, Bytes, EngineChoice, KvType, ModelShape, Provenance, Sharing, Tokens,
+    TunedConfig,
 };
 
 /// A base model, present on disk or known only by its shape.
@@ -20,6 +21,36 @@ pub struct PlannedModel {
     pub shape: ModelShape,
     /// Figures declared by the paper; `None` where it does not cover the model.
     pub paper: Option<PaperFigures>,
+}
+
+impl PlannedModel {
+    /// A model of which only the name is known, for agents whose server has it.
+    pub fn elsewhere(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            path: None,
+            digest: None,
+            shape: ModelShape {
+                architecture: String::new(),
+                layers: Vec::new(),
+                recurrent: None,
+                query_heads: 0,
+                embedding_length: 0,
+                feed_forward_length: 0,
+                context_trained: Tokens(0),
+                vocabulary: 0,
+                parameters: 0,
+                parameters_active: 0,
+                experts: None,
+                tied_embedding: None,
+                pooling: None,
+                weights_bytes: Bytes::ZERO,
+                format: String::new(),
+                provenance: Provenance::Declared,
+            },
+            paper: None,
+        }
+    }
 }
 
 /// Memory of a model as declared by the paper (§5.3).
@@ -55,8 +86,8 @@ pub struct PlanOptions {
     pub kv_type: Option<KvType>,
     /// Slots wanted for some agents, instead of the targets of their tiers.
     pub slots: BTreeMap<AgentName, u32>,
-    /// Kind of the engines.
-    pub engine_kind: EngineKind,
-    /// Configs measured with engines of this kind and build.
+    /// Engine of the agents for which the stack states none.
+    pub engine: EngineChoice,
+    /// Configs measured with this build's engines in this process.
     pub tuned: Vec<TunedConfig>,
 }

@@ -32,11 +32,11 @@ pub struct LayoutCosts {
     pub unified: Bytes,
 }
 
-/// Costs of `engine` of `plan` with its agents' slots, in both layouts. `model` is the model that it
-/// was planned with.
+/// Costs of `engine` of `plan` with its agents' slots, in both layouts; `None` for one that has no
+/// choice. `model` is the model that it was planned with.
 pub fn layout_costs(plan: &Plan, engine: &EnginePlan, model: &PlannedModel) -> Option<LayoutCosts> {
-    let cost_model =
-        CostModel::of(model, BudgetRule::Exact, engine.local().kv_type, plan.max_in_flight)?;
+    let kv_type = engine.local()?.kv_type;
+    let cost_model = CostModel::of(model, BudgetRule::Exact, kv_type, plan.max_in_flight)?;
     let mut slots = SlotsByContext::new();
     for agent in plan.agents.iter().filter(|agent| agent.engine.as_ref() == Some(&engine.id)) {
         *slots.entry(aligned(agent.context.0.into())).or_default() += u64::from(agent.slots);

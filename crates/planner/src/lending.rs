@@ -22,7 +22,7 @@ use crate::footprint::Footprint;
 const CLAIMED_SHARE: u64 = 3;
 
 /// Adds sequences to `engines`, in order of priority, from the bytes `left`; returns the remaining
-/// ones. `slots` is the sum over all engines that generate text.
+/// ones. `slots` is the sum over all engines of this machine that generate text.
 pub(crate) fn add_sequences(
     mut engines: Vec<(&mut Footprint, &CostModel<'_>)>,
     slots: u64,

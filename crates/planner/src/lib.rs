@@ -28,6 +28,7 @@ mod ladder;
 mod leftover;
 mod lending;
 pub mod plan;
+mod runtime;
 pub mod sharing_variant;
 pub mod shortage;
 pub mod slot_targets;

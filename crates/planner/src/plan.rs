@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harmonic_perfmodel::aligned;
 use harmonic_types::{
-    AgentName, AgentSpec, Bytes, Curve, Device, Hardware, KvType, ModelShape, Plan, Sharing,
-    StackSpec,
+    AgentName, AgentSpec, BudgetRule, Bytes, Curve, Device, EngineChoice, Hardware, KvType,
+    ModelShape, Plan, Sharing, StackSpec,
 };
 
 use crate::allocation::{Allocation, EngineOptions, allocate};
@@ -16,6 +16,7 @@ use crate::document::{Draft, EngineDraft};
 use crate::error::PlanError;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::kv_layout::preferred_layout;
+use crate::runtime::Runtime;
 use crate::shortage::Shortage;
 use crate::slot_targets::{floor, quotas, target};
 use crate::tuned::{best_config, faithful_kv};
@@ -23,7 +24,8 @@ use crate::tuned::{best_config, faithful_kv};
 /// Plans `stack` on `hardware`. The keys of `models` are the model names used by the agents.
 ///
 /// # Errors
-/// When an agent's model is unknown or not covered by the paper's rule, or nothing fits.
+/// When an agent's model is unknown or not covered by the paper's rule, when the stack states an
+/// engine that cannot serve its agent, or nothing fits.
 pub fn plan(
     hardware: &Hardware,
     stack: &StackSpec,
@@ -38,8 +40,8 @@ pub fn plan(
         .devices
         .first()
         .ok_or_else(|| PlanError::NoDevice { profile: hardware.profile.clone() })?;
-    let agents = by_priority(stack, models)?;
-    let generating = agents.iter().map(|agent| agent.model).filter(|model| !embeds(model));
+    let agents = by_priority(stack, models, &options.engine)?;
+    let generating = agents.iter().filter(|agent| agent.claims_device()).map(|agent| agent.model);
     let parallelism = parallelism(hardware, generating, curves);
     let in_flight = parallelism.max_in_flight.sequences;
 
@@ -68,11 +70,15 @@ fn engine_options<'a>(
 ) -> Result<EngineOptions<'a>, PlanError> {
     let with = |kv_type| {
         let options = PlanOptions { kv_type: Some(kv_type), ..options.clone() };
-        let cost = cost_model(engine.model, &engine.first.name, &options, max_in_flight)?;
+        let runtime = Runtime::of(engine.choice);
+        let first = &engine.first.name;
+        let cost = cost_model(engine.model, first, runtime, &options, max_in_flight)?;
         Ok(cost.for_device(device))
     };
     let cost = with(options.kv_type.unwrap_or_default())?;
-    let config = best_config(hardware, engine.model, &options.tuned);
+    // Measured with engines in this process.
+    let config = best_config(hardware, engine.model, &options.tuned)
+        .filter(|_| cost.runtime() == Runtime::InProcess);
     // Embeddings have one layout, and retain no cache.
     let generates = !cost.computes_embeddings();
     let layout = preferred_layout(config, &cost).filter(|_| generates);
@@ -95,15 +101,17 @@ fn demands(
         own.unwrap_or_else(|| target(agent.spec.tier, parallelism.peak.sequences)).max(1)
     };
     let targets: Vec<u32> = agents.iter().map(target).collect();
-    // Requests for embeddings run in no sequence, so they claim none.
-    let generating = agents.iter().zip(&targets);
-    let claims: Vec<u32> =
-        generating.map(|(agent, target)| if embeds(agent.model) { 0 } else { *target }).collect();
+    // Requests for embeddings run in no sequence, and those elsewhere in none of this machine.
+    let claims: Vec<u32> = agents
+        .iter()
+        .zip(&targets)
+        .map(|(agent, target)| if agent.claims_device() { *target } else { 0 })
+        .collect();
     let quotas = quotas(&claims, parallelism.max_in_flight.sequences);
     let each = agents.iter().zip(of_agent).zip(targets.into_iter().zip(quotas));
     each.map(|((agent, engine), (target, quota))| {
-        let quota = if embeds(agent.model) { target } else { quota };
-        let context = max_context(agent.spec, &agent.model.shape);
+        let quota = if agent.claims_device() { quota } else { target };
+        let context = agent.max_context();
         Demand {
             engine: *engine,
             tier: agent.spec.tier,
@@ -119,8 +127,8 @@ fn demands(
 
 /// Least context of an agent in cells, of which `context` are wanted.
 fn min_context(agent: &Agent<'_>, context: u64) -> u64 {
-    // A smaller one of an embedding model would save next to nothing.
-    if embeds(agent.model) {
+    // A smaller one of an embedding model would save next to nothing, and of a server nothing.
+    if !agent.claims_device() {
         return context;
     }
     aligned(agent.spec.least_context().0.max(1).into()).min(context)
@@ -130,35 +138,87 @@ fn min_context(agent: &Agent<'_>, context: u64) -> u64 {
 pub(crate) fn cost_model<'a>(
     model: &'a PlannedModel,
     agent: &AgentName,
+    runtime: Runtime,
     options: &PlanOptions,
     max_in_flight: u32,
 ) -> Result<CostModel<'a>, PlanError> {
-    CostModel::of(model, options.budget, options.kv_type.unwrap_or_default(), max_in_flight)
+    let budget = match runtime {
+        // The paper says nothing of a model that takes no memory here.
+        Runtime::Elsewhere => BudgetRule::Exact,
+        Runtime::InProcess | Runtime::Program(_) => options.budget,
+    };
+    CostModel::of(model, budget, options.kv_type.unwrap_or_default(), max_in_flight)
+        .map(|cost| cost.on(runtime))
         .ok_or_else(|| PlanError::NoPaperFigures {
             agent: agent.clone(),
             model: model.name.clone(),
         })
 }
 
-/// An agent with its model and its position in the stack.
+/// An agent with its model, its engine and its position in the stack.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Agent<'a> {
     pub(crate) position: usize,
     pub(crate) spec: &'a AgentSpec,
     pub(crate) model: &'a PlannedModel,
+    pub(crate) engine: &'a EngineChoice,
 }
 
-/// Agents from tier 1 down, in the order of the stack within a tier.
+impl Agent<'_> {
+    /// Whether its requests run in sequences of this machine.
+    fn claims_device(&self) -> bool {
+        !embeds(self.model) && Runtime::of(self.engine) != Runtime::Elsewhere
+    }
+
+    /// Maximum context in cells: the requested one, limited to that of its model or its server.
+    fn max_context(&self) -> u64 {
+        match self.engine {
+            EngineChoice::Remote(remote) => {
+                let most = remote.context.unwrap_or(self.spec.context);
+                self.spec.context.min(most).0.max(1).into()
+            }
+            _ => max_context(self.spec, &self.model.shape),
+        }
+    }
+}
+
+/// Engine of `agent`, for which `default` is used where the stack states none.
+///
+/// # Errors
+/// When the agent computes embeddings, and the engine that the stack states for it does not.
+fn engine_of<'a>(
+    stack: &'a StackSpec,
+    agent: &AgentSpec,
+    model: &PlannedModel,
+    default: &'a EngineChoice,
+) -> Result<&'a EngineChoice, PlanError> {
+    let stated = stack.engines.get(&agent.name);
+    let choice = stated.unwrap_or(default);
+    if !embeds(model) || Runtime::of(choice) == Runtime::InProcess {
+        return Ok(choice);
+    }
+    match stated {
+        None => Ok(&EngineChoice::Llama),
+        Some(_) => Err(PlanError::NoEmbeddings { agent: agent.name.clone(), kind: choice.kind() }),
+    }
+}
+
+/// Agents from tier 1 down, in the order of the stack within a tier; `engine` is that of those for
+/// which the stack states none.
 pub(crate) fn by_priority<'a>(
     stack: &'a StackSpec,
     models: &'a BTreeMap<String, PlannedModel>,
+    engine: &'a EngineChoice,
 ) -> Result<Vec<Agent<'a>>, PlanError> {
     let mut agents = stack
         .agents
         .iter()
         .enumerate()
         .map(|(position, spec)| match models.get(&spec.model) {
-            Some(model) => Ok(Agent { position, spec, model }),
+            Some(model) => {
+                let engine = engine_of(stack, spec, model, engine)?;
+                Ok(Agent { position, spec, model, engine })
+            }
             None => Err(PlanError::UnknownModel {
                 agent: spec.name.clone(),
                 model: spec.model.clone(),
@@ -175,18 +235,27 @@ pub(crate) fn model_identity(model: &PlannedModel) -> &str {
     model.digest.as_ref().unwrap_or(&model.name)
 }
 
+/// What an engine loads for `agent`: the file, or the model that a server has by this name.
+fn loaded_model<'a>(agent: &Agent<'a>) -> &'a str {
+    match agent.engine {
+        EngineChoice::Remote(remote) => remote.model.as_ref().unwrap_or(&agent.model.name),
+        _ => model_identity(agent.model),
+    }
+}
+
 /// Engines required by `sharing`, and the index of each agent's engine.
 fn engines<'a>(agents: &[Agent<'a>], sharing: Sharing) -> (Vec<EngineDraft<'a>>, Vec<usize>) {
     let mut engines = Vec::new();
-    let mut by_model: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut shared: BTreeMap<(&str, &EngineChoice), usize> = BTreeMap::new();
     let of_agent = agents
         .iter()
         .map(|agent| {
-            let new = EngineDraft { first: agent.spec, model: agent.model };
+            let new = EngineDraft { first: agent.spec, model: agent.model, choice: agent.engine };
             let index = match sharing {
                 Sharing::Isolated => engines.len(),
                 Sharing::Shared => {
-                    *by_model.entry(model_identity(agent.model)).or_insert(engines.len())
+                    let key = (loaded_model(agent), agent.engine);
+                    *shared.entry(key).or_insert(engines.len())
                 }
             };
             if index == engines.len() {

@@ -9,6 +9,7 @@ use crate::error::PlanError;
 use crate::footprint::Footprint;
 use crate::input::{PlanOptions, PlannedModel};
 use crate::plan::{by_priority, cost_model, max_context};
+use crate::runtime::Runtime;
 
 /// Memory of one model at one context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub struct MemoryRow {
     pub totals: Vec<Bytes>,
 }
 
-/// One row per model of `stack` and context requested by its agents, from tier 1 down.
+/// One row per model of `stack` on this machine and context requested by its agents, from tier 1
+/// down.
 ///
 /// # Errors
 /// When an agent's model is unknown or not covered by the paper's rule.
@@ -37,7 +39,11 @@ pub fn memory_table(
     slots: &[u32],
 ) -> Result<Vec<MemoryRow>, PlanError> {
     let mut rows: Vec<MemoryRow> = Vec::new();
-    for agent in by_priority(stack, models)? {
+    for agent in by_priority(stack, models, &options.engine)? {
+        let runtime = Runtime::of(agent.engine);
+        if runtime == Runtime::Elsewhere {
+            continue;
+        }
         let cells = max_context(agent.spec, &agent.model.shape);
         let tokens = Tokens(u32::try_from(cells).unwrap_or(u32::MAX));
         let context = (options.budget == BudgetRule::Exact).then_some(tokens);
@@ -45,7 +51,7 @@ pub fn memory_table(
             continue;
         }
         let engine = |count: u32| -> Result<Footprint, PlanError> {
-            let cost_model = cost_model(agent.model, &agent.spec.name, options, count)?;
+            let cost_model = cost_model(agent.model, &agent.spec.name, runtime, options, count)?;
             Ok(cost_model.engine(&SlotsByContext::from([(cells, count.into())])))
         };
         let one = engine(1)?;

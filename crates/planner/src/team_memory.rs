@@ -7,6 +7,7 @@ use harmonic_types::{Bytes, KvLayout, Tokens};
 use crate::cost_model::{CostModel, SlotsByContext};
 use crate::demand::Demand;
 use crate::footprint::Footprint;
+use crate::runtime::Runtime;
 
 /// Slots and context of a placed agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +84,13 @@ impl<'a> TeamMemory<'a> {
         &self.shares
     }
 
-    /// Shares of the placed agents that generate text.
+    /// Shares of the placed agents that generate text on this machine.
     pub(crate) fn generating(&self) -> impl Iterator<Item = Share> {
         let shares = self.demands.iter().zip(&self.shares);
-        let generates = |engine: usize| !self.engines[engine].cost.computes_embeddings();
+        let generates = |engine: usize| {
+            let cost = self.engines[engine].cost;
+            !cost.computes_embeddings() && cost.runtime() != Runtime::Elsewhere
+        };
         shares.filter_map(move |(demand, share)| share.filter(|_| generates(demand.engine)))
     }
 

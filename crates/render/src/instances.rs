@@ -35,6 +35,20 @@ pub fn text(teams: &[TeamStatus], width: Width) -> String {
     Table::new(columns, teams.iter().map(row)).text(width)
 }
 
+/// One line for each of `teams` whose agents send prompts off this machine; `None` if none does.
+pub fn leaving(teams: &[TeamStatus], width: Width) -> Option<String> {
+    let lines = teams.iter().filter_map(|team| {
+        let leave = team.agents.iter().filter(|agent| agent.leaves_machine);
+        let names: Vec<&str> = leave.map(|agent| agent.name.0.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            let text = format!("{}: prompts of {} leave this machine", team.url, names.join(", "));
+            beside("remote: ", "        ", &text, width).join("\n")
+        })
+    });
+    let lines: Vec<String> = lines.collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
 /// The next commands for `teams`; `option` is the option that names a team, with a leading space.
 pub fn next(teams: &[TeamStatus], option: impl Fn(&TeamStatus) -> String, width: Width) -> String {
     let commands = |team: &TeamStatus| {

@@ -24,6 +24,7 @@ pub mod endpoint;
 pub mod eval;
 pub mod findings;
 pub mod hardware;
+pub mod imports;
 pub mod instances;
 pub mod keys;
 pub mod lines;

@@ -11,7 +11,7 @@ pub use memory_table::{memory_table, memory_table_json};
 
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{
-    AgentPlan, Bytes, EnginePlan, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
+    AgentPlan, Bytes, EnginePlan, EngineSpec, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
 };
 
 use super::lines::{labelled, list_item, unbroken};
@@ -20,7 +20,8 @@ use super::lines::{labelled, list_item, unbroken};
 pub fn text(plan: &Plan, width: Width) -> String {
     let tuned = plan.tuned.iter().map(|config| format!("\n{}", tuned::line(config, width)));
     let (memory, curves) = (memory(plan, width), curves(plan, width));
-    let sums = format!("{memory}\n{curves}{}", tuned.collect::<String>());
+    let leaving = leaving(plan, width).map(|line| format!("{line}\n")).unwrap_or_default();
+    let sums = format!("{leaving}{memory}\n{curves}{}", tuned.collect::<String>());
     let mut parts = vec![deployment::deployment(plan, width), engines(plan, width), sums];
     parts.extend(shortfalls(plan, width));
     parts.join("\n\n")
@@ -57,12 +58,15 @@ fn engines(plan: &Plan, width: Width) -> String {
     let row = |engine: &EnginePlan| {
         [
             engine.id.clone(),
-            format!("{}, {}", engine.spec.kind(), engine.device),
+            runs_on(engine),
             engine.format.clone(),
             engine.agents.len().to_string(),
             engine.sequences.to_string(),
-            engine.local().threads.to_string(),
-            engine.total_bytes.to_string(),
+            engine.threads().map_or_else(|| "–".to_owned(), |threads| threads.to_string()),
+            match &engine.spec {
+                EngineSpec::Remote(_) => "–".to_owned(),
+                _ => engine.total_bytes.to_string(),
+            },
         ]
     };
     let columns = [
@@ -75,6 +79,37 @@ fn engines(plan: &Plan, width: Width) -> String {
         Column::figure("memory"),
     ];
     Table::new(columns, plan.engines.iter().map(row)).text(width)
+}
+
+/// Kind and device, or the address of a server.
+fn runs_on(engine: &EnginePlan) -> String {
+    match &engine.spec {
+        EngineSpec::Remote(remote) if remote.leaves_machine => {
+            format!("remote, {}, off this machine", remote.url)
+        }
+        EngineSpec::Remote(remote) => format!("remote, {}", remote.url),
+        _ => format!("{}, {}", engine.spec.kind(), engine.device),
+    }
+}
+
+/// Agents whose prompts leave this machine, and whereto; `None` if there are none.
+fn leaving(plan: &Plan, width: Width) -> Option<String> {
+    let leaves = plan.engines.iter().filter_map(|engine| match &engine.spec {
+        EngineSpec::Remote(remote) if remote.leaves_machine => Some((engine, remote)),
+        _ => None,
+    });
+    let lines: Vec<String> = leaves
+        .map(|(engine, remote)| {
+            let agents = engine.agents.iter().map(|agent| agent.0.as_str()).collect::<Vec<_>>();
+            let text = format!(
+                "prompts and answers of {} leave this machine for {}",
+                agents.join(", "),
+                remote.url
+            );
+            labelled("remote", &text, width)
+        })
+        .collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// Memory by ledger item, in one paragraph.

@@ -4,6 +4,8 @@
 //! key is an error of the TOML parser. The comments on the keys are the descriptions in the JSON
 //! Schema, which editors show.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
@@ -16,10 +18,59 @@ pub(crate) struct StackDocument {
     /// Name of the stack.
     #[schemars(with = "Option<String>", regex(pattern = "^[a-z0-9_-]{1,64}$"))]
     pub(crate) name: Option<Spanned<String>>,
+    /// Engine of the agents that state none: `llama`, `sim`, `ollama`, `llama-server`, `vllm`, `remote=URL`, or the name of a table in `engines`.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) engine: Option<Spanned<String>>,
+    /// Engines by name, which `engine` keys refer to.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, EngineDocument>")]
+    pub(crate) engines: BTreeMap<String, Spanned<EngineDocument>>,
+    /// What is stated for all agents on a base model, by its name.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ModelDocument>")]
+    pub(crate) models: BTreeMap<String, Spanned<ModelDocument>>,
     /// Agents of the stack, with unique names.
     #[serde(default)]
     #[schemars(with = "Vec<AgentDocument>", length(min = 1))]
     pub(crate) agents: Vec<Spanned<AgentDocument>>,
+}
+
+/// An engine. `url` and the keys after it are those of the kind `remote`, `executable` is that of the programs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Engine", extend("required" = ["kind"]))]
+pub(crate) struct EngineDocument {
+    /// Kind: `llama`, `sim`, `ollama`, `llama-server`, `vllm` or `remote`.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) kind: Option<Spanned<String>>,
+    /// Path of the program; it is searched for on `PATH` if absent.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) executable: Option<Spanned<String>>,
+    /// Address of a server that already runs, such as `https://example.org/v1`.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) url: Option<Spanned<String>>,
+    /// API of that server: `openai` (if absent) or `ollama`.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) dialect: Option<Spanned<String>>,
+    /// Environment variable that holds the key of that server, never the key itself.
+    #[schemars(with = "Option<String>", regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub(crate) key_env: Option<Spanned<String>>,
+    /// Name of the model there; that of the agent's model if absent.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) model: Option<Spanned<String>>,
+    /// Tokens of prompt and answer of one request there; unknown if absent.
+    #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32))]
+    pub(crate) context: Option<Spanned<i64>>,
+}
+
+/// What is stated for all agents on a base model.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Model")]
+pub(crate) struct ModelDocument {
+    /// Engine of the agents on this model that state none, as `engine` of the stack.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) engine: Option<Spanned<String>>,
 }
 
 /// One agent. Without `like`, name, tier, model, context, role and system prompt are required.
@@ -39,6 +90,9 @@ pub(crate) struct AgentDocument {
     /// Base model: a catalog name such as `qwen3:8b`, `hf:ORG/REPO:QUANT`, a name from `models list`, or a path.
     #[schemars(with = "Option<String>", length(min = 1))]
     pub(crate) model: Option<Spanned<String>>,
+    /// Engine of this agent, as `engine` of the stack.
+    #[schemars(with = "Option<String>", length(min = 1))]
+    pub(crate) engine: Option<Spanned<String>>,
     /// Tokens of prompt and answer of one request together.
     #[schemars(with = "Option<i64>", range(min = 1, max = 4_294_967_295_u32))]
     pub(crate) context: Option<Spanned<i64>>,

@@ -86,6 +86,17 @@ pub enum StackError {
         /// An example of the line to add.
         example: &'static str,
     },
+    /// An engine that cannot be, or that nothing uses. The value is not repeated: an address may
+    /// hold a password.
+    #[error("{at}: invalid `{key}`: {reason}")]
+    Engine {
+        /// Position of the value.
+        at: Position,
+        /// The key, with its table unless that is the agent's.
+        key: String,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
     /// Two agents with the same name.
     #[error(
         "{at}: duplicate agent name `{name}`, first used on line {first}: give one of the agents \

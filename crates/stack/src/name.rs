@@ -4,13 +4,13 @@
 //! file names, so it is restricted to characters that need no quoting in any of them.
 
 /// Maximum length of a name in bytes.
-pub(crate) const LONGEST: usize = 64;
+pub const LONGEST: usize = 64;
 
 /// The valid names, for errors.
 pub(crate) const RULE: &str = "1 to 64 lowercase letters, digits, `_` and `-`";
 
-/// Whether `name` conforms to [`RULE`].
-pub(crate) fn is_valid(name: &str) -> bool {
+/// Whether `name` is valid for a stack or an agent: 1 to 64 lowercase letters, digits, `_` and `-`.
+pub fn is_valid(name: &str) -> bool {
     (1..=LONGEST).contains(&name.len())
         && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }

@@ -13,7 +13,7 @@ use toml::Spanned;
 use crate::document::{AgentDocument, StackDocument};
 use crate::error::StackError;
 use crate::position::{Position, Source};
-use crate::{handoff, name, sampling};
+use crate::{engines, handoff, name, sampling};
 
 /// External references of a stack file.
 #[derive(Clone, Copy)]
@@ -31,10 +31,10 @@ pub(crate) fn stack(
 ) -> Result<StackSpec, StackError> {
     let document: StackDocument =
         toml::from_str(source.text).map_err(|e| toml_error(source, &e))?;
-    let Some(stack_name) = document.name else {
+    let Some(stack_name) = &document.name else {
         return Err(StackError::Unnamed { origin: source.origin.to_owned() });
     };
-    check_name(source, &stack_name)?;
+    check_name(source, stack_name)?;
     if document.agents.is_empty() {
         return Err(StackError::Empty { origin: source.origin.to_owned() });
     }
@@ -54,7 +54,8 @@ pub(crate) fn stack(
                 handoff::retain_targets(|target| lines.contains_key(&target.into()), &agent.system);
         }
     }
-    Ok(StackSpec { name: stack_name.into_inner(), agents })
+    let engines = engines::of_agents(source, &document, &agents)?;
+    Ok(StackSpec { name: stack_name.get_ref().clone(), agents, engines })
 }
 
 /// Position of the first `model` key with the value `model`.
@@ -83,7 +84,7 @@ fn check_name(source: &Source<'_>, given: &Spanned<String>) -> Result<(), StackE
 }
 
 /// The error of a value, which is shown as TOML.
-fn value_error(
+pub(crate) fn value_error(
     source: &Source<'_>,
     span: &Range<usize>,
     key: &'static str,
@@ -99,7 +100,7 @@ fn value_error(
 }
 
 /// A positive number of tokens.
-fn tokens(given: &Spanned<i64>) -> Option<Tokens> {
+pub(crate) fn tokens(given: &Spanned<i64>) -> Option<Tokens> {
     u32::try_from(*given.get_ref()).ok().filter(|tokens| *tokens > 0).map(Tokens)
 }
 

@@ -95,6 +95,15 @@ impl Limit {
     }
 }
 
+/// The valid values of the sampling parameter `key`, such as `top_p`, where `value` is not one of
+/// them; `None` where it is, and for `top_k`, whose every value is valid.
+pub fn violated(key: &str, value: f32) -> Option<&'static str> {
+    let limits = [TEMPERATURE, TOP_P, MIN_P, REPEAT, PRESENCE, FREQUENCY];
+    let limit =
+        limits.into_iter().find(|limit| limit.key.strip_prefix("sampling.") == Some(key))?;
+    (!(limit.allowed)(value)).then_some(limit.expected)
+}
+
 fn whole_top_k(given: &Spanned<i64>, source: &Source<'_>) -> Result<u32, StackError> {
     u32::try_from(*given.get_ref()).map_err(|_| StackError::Value {
         at: source.position(&given.span()),

@@ -1,7 +1,7 @@
 //! Candidate settings, each with its plan, or the reason why it cannot run.
 
 use harmonic_planner::PlannedModel;
-use harmonic_types::{Divergence, KvLayout, KvType, Plan, Threads, TuneCandidate};
+use harmonic_types::{Divergence, EnginePlan, KvLayout, KvType, Plan, Threads, TuneCandidate};
 
 use crate::error::TuneError;
 use crate::target::TuneTarget;
@@ -55,16 +55,14 @@ pub(crate) fn candidate(
         digest: model.digest.clone(),
         weights_bytes: model.shape.weights_bytes,
         divergence,
-        kv_layout: kv_layout
-            .or_else(|| engine.map(|engine| engine.local().kv_layout))
-            .unwrap_or_default(),
+        kv_layout: kv_layout.or_else(|| engine.and_then(EnginePlan::kv_layout)).unwrap_or_default(),
         kv_type: settings
             .kv_type
-            .or_else(|| engine.map(|engine| engine.local().kv_type))
+            .or_else(|| engine.and_then(EnginePlan::kv_type))
             .unwrap_or_default(),
         threads: threads
             .map(|threads| threads.engine)
-            .or_else(|| engine.map(|engine| engine.local().threads))
+            .or_else(|| engine.and_then(EnginePlan::threads))
             .unwrap_or_default(),
         http_threads: threads.map_or(target.inputs.http_threads, |threads| threads.http),
         tok_s: None,
@@ -83,7 +81,7 @@ fn grants_less(plan: &Plan, current: &Plan) -> bool {
 /// Whether an engine of the model in `plan` has another layout than this.
 fn lacks_layout(plan: &Plan, model: &PlannedModel, layout: Option<KvLayout>) -> bool {
     let mut engines = plan.engines.iter().filter(|engine| engine.model == model.name);
-    layout.is_some_and(|layout| engines.any(|engine| engine.local().kv_layout != layout))
+    layout.is_some_and(|layout| engines.any(|engine| engine.kv_layout() != Some(layout)))
 }
 
 /// Candidates of both layouts, and the index of the one in use.
@@ -96,7 +94,7 @@ pub(crate) fn layouts(
     const LAYOUTS: [KvLayout; 2] = [KvLayout::Streams, KvLayout::Unified];
     let (current, _) = target.current_plans()?;
     let used = current.engines.iter().find(|engine| engine.model == target.model);
-    let used = used.map(|engine| engine.local().kv_layout).unwrap_or_default();
+    let used = used.and_then(EnginePlan::kv_layout).unwrap_or_default();
     let model = target.planned()?;
     let candidates = LAYOUTS.map(|layout| {
         let settings = CandidateSettings { kv_layout: Some(layout), ..target.settings() };
@@ -116,7 +114,7 @@ pub(crate) fn threads(
     target: &TuneTarget<'_>,
 ) -> Result<(Vec<PlannedCandidate>, usize), TuneError> {
     let (_, alone) = target.current_plans()?;
-    let engine = alone.engines.first().map_or(1, |engine| engine.local().threads);
+    let engine = alone.engines.first().and_then(EnginePlan::threads).unwrap_or(1);
     let http = alone.http_threads.unwrap_or(target.inputs.http_threads);
     let used = Threads { engine, http };
     let mut all: Vec<Threads> = engine_threads(target.inputs.hardware.cpu_threads())

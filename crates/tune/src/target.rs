@@ -103,7 +103,7 @@ impl<'a> TuneTarget<'a> {
         let (known, others): (Vec<_>, Vec<_>) =
             inputs.tuned.iter().cloned().partition(|config| config.key.model == model);
         let agents = stack.agents.iter().filter(|agent| agent.model == model).cloned();
-        let alone = StackSpec { name: stack.name.clone(), agents: agents.collect() };
+        let alone = StackSpec::new(stack.name.clone(), agents.collect());
         let present = models.get(model);
         let key = CurveKey {
             machine: hardware.name.clone(),

@@ -1,16 +1,25 @@
-//! One engine of a plan: the fields of every kind, and those specific to its kind.
+//! One engine of a plan: the fields of every kind, and those specific to its kind ([`EngineSpec`]).
 //!
 //! Invariant: `kind` determines the other fields; a plan with a kind unknown to this build is not
 //! read.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{KvType, Pooling};
 use crate::stack::AgentName;
 use crate::units::{Bytes, Tokens};
+
+mod choice;
+mod kind;
+mod remote_url;
+mod spec;
+
+pub use choice::{EngineChoice, ProcessChoice, RemoteChoice};
+pub use kind::{EngineKind, EngineProgram, RemoteDialect};
+pub use remote_url::RemoteUrl;
+pub use spec::{EngineSpec, LlamaSpec, LocalSpec, ProcessSpec, RemoteSpec};
 
 /// How sequences share the KV cache of one engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,38 +42,6 @@ pub enum Attention {
     /// Three products, each a matrix kernel. Stores the scores of a physical batch; decodes up to
     /// 2.5 times as fast on CPUs.
     Plain,
-}
-
-/// Kind of an engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineKind {
-    /// llama.cpp in this process.
-    #[default]
-    Llama,
-    /// A simulated machine.
-    Sim,
-}
-
-impl EngineKind {
-    /// The value of `kind` in plans and in the status of engines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Llama => "llama",
-            Self::Sim => "sim",
-        }
-    }
-
-    /// Whether model files must be present on this machine.
-    pub const fn needs_models(self) -> bool {
-        matches!(self, Self::Llama)
-    }
-}
-
-impl fmt::Display for EngineKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// One engine to launch.
@@ -116,19 +93,100 @@ impl EnginePlan {
     /// Maximum sequences of one engine: `LLAMA_MAX_SEQ` of llama.cpp (`llama-cparams.h`).
     pub const MAX_SEQUENCES: u32 = 256;
 
-    /// Settings of an engine in this process.
-    pub fn local(&self) -> &LocalSpec {
+    /// [`Self::device`] of a server that already runs.
+    pub const REMOTE_DEVICE: &'static str = "remote";
+
+    /// [`Self::format`] of weights that are not on this machine.
+    pub const UNKNOWN_FORMAT: &'static str = "unknown";
+
+    /// Settings of an engine in this process; `None` for a program of others and a server.
+    pub fn local(&self) -> Option<&LocalSpec> {
         match &self.spec {
-            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => local,
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => Some(local),
+            EngineSpec::Process(_) | EngineSpec::Remote(_) => None,
         }
     }
 
-    /// Attention algorithm; `None` for kinds without a choice.
+    /// Attention algorithm; `None` for kinds without a choice of ours.
     pub fn attention(&self) -> Option<Attention> {
         match &self.spec {
             EngineSpec::Llama(llama) => Some(llama.attention),
-            EngineSpec::Sim(_) => None,
+            EngineSpec::Process(process) => Some(process.attention),
+            EngineSpec::Sim(_) | EngineSpec::Remote(_) => None,
         }
+    }
+
+    /// Pooling of an engine that computes embeddings; `None` for one that generates text.
+    pub fn pooling(&self) -> Option<Pooling> {
+        self.local().and_then(|local| local.pooling)
+    }
+
+    /// File of the model on this machine; `None` where there is none, and for a server elsewhere.
+    pub fn model_path(&self) -> Option<&Path> {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => {
+                local.path.as_deref()
+            }
+            EngineSpec::Process(process) => process.path.as_deref(),
+            EngineSpec::Remote(_) => None,
+        }
+    }
+
+    /// Compute threads; `None` where they are not this machine's.
+    pub fn threads(&self) -> Option<u32> {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => {
+                Some(local.threads)
+            }
+            EngineSpec::Process(process) => Some(process.threads),
+            EngineSpec::Remote(_) => None,
+        }
+    }
+
+    /// Element type of the KV cache; `None` where the plan does not set it.
+    pub fn kv_type(&self) -> Option<KvType> {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => {
+                Some(local.kv_type)
+            }
+            EngineSpec::Process(process) => Some(process.kv_type),
+            EngineSpec::Remote(_) => None,
+        }
+    }
+
+    /// Layout of the KV cache; `None` where the plan does not set it. A program of others gives
+    /// each slot cells of its own.
+    pub fn kv_layout(&self) -> Option<KvLayout> {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => {
+                Some(local.kv_layout)
+            }
+            EngineSpec::Process(_) => Some(KvLayout::Streams),
+            EngineSpec::Remote(_) => None,
+        }
+    }
+
+    /// Total cells of the KV cache, 0 for an encoder; `None` where the plan does not set them.
+    pub fn kv_tokens(&self) -> Option<u64> {
+        match &self.spec {
+            EngineSpec::Llama(LlamaSpec { local, .. }) | EngineSpec::Sim(local) => {
+                Some(local.kv_tokens)
+            }
+            EngineSpec::Process(process) => {
+                Some(u64::from(self.sequences).saturating_mul(process.context.0.into()))
+            }
+            EngineSpec::Remote(_) => None,
+        }
+    }
+
+    /// Whether it computes in this process.
+    pub fn is_in_process(&self) -> bool {
+        self.local().is_some()
+    }
+
+    /// Whether prompts of its agents leave this machine.
+    pub fn leaves_machine(&self) -> bool {
+        matches!(&self.spec, EngineSpec::Remote(remote) if remote.leaves_machine)
     }
 
     /// Its memory by item, in the order of [`LedgerItem::ALL`](crate::LedgerItem::ALL).
@@ -145,50 +203,5 @@ impl EnginePlan {
     }
 }
 
-/// Kind-specific fields of an engine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum EngineSpec {
-    /// llama.cpp in this process.
-    Llama(LlamaSpec),
-    /// A simulated machine; the model file only states the simulated shape.
-    Sim(LocalSpec),
-}
-
-impl EngineSpec {
-    /// The kind.
-    pub const fn kind(&self) -> EngineKind {
-        match self {
-            Self::Llama(_) => EngineKind::Llama,
-            Self::Sim(_) => EngineKind::Sim,
-        }
-    }
-}
-
-/// llama.cpp in this process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LlamaSpec {
-    /// Settings shared by all engines of this process.
-    #[serde(flatten)]
-    pub local: LocalSpec,
-    /// Attention algorithm.
-    pub attention: Attention,
-}
-
-/// Compute and batching settings of an engine in this process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LocalSpec {
-    /// The GGUF file; `None` in a plan for another machine or an absent model.
-    pub path: Option<PathBuf>,
-    /// Compute threads.
-    pub threads: u32,
-    /// Layout of the KV cache.
-    pub kv_layout: KvLayout,
-    /// Element type of the KV cache.
-    pub kv_type: KvType,
-    /// Total cells of the KV cache; 0 for an encoder.
-    pub kv_tokens: u64,
-    /// Pooling of an engine that computes embeddings; `None` for one that generates text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pooling: Option<Pooling>,
-}
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,9 @@ pub use curve::{Curve, CurveKey, CurvePoint};
 pub use embedding::{EmbeddingInput, EmbeddingRequest};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{
-    Attention, EngineKind, EnginePlan, EngineSpec, KvLayout, LlamaSpec, LocalSpec,
+    Attention, EngineChoice, EngineKind, EnginePlan, EngineProgram, EngineSpec, KvLayout,
+    LlamaSpec, LocalSpec, ProcessChoice, ProcessSpec, RemoteChoice, RemoteDialect, RemoteSpec,
+    RemoteUrl,
 };
 pub use eval_verdict::{EqualVerdict, Equality, EvalKey, EvalVerdict, Ruling};
 pub use finding::Finding;

@@ -54,6 +54,9 @@ pub struct AgentPlan {
     pub tier: Tier,
     /// Its base model.
     pub model: String,
+    /// Whether its prompts leave this machine; never for one that is skipped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_machine: bool,
     /// The engine that serves it ([`EnginePlan::id`]); `None` when skipped.
     pub engine: Option<String>,
     /// Slots that are its own.
@@ -202,7 +205,7 @@ pub struct Plan {
 
 impl Plan {
     /// The schema this build writes.
-    pub const SCHEMA: &'static str = "harmonic.plan/2";
+    pub const SCHEMA: &'static str = "harmonic.plan/3";
 
     /// The engine of `agent`; `None` when it is skipped.
     pub fn engine_of(&self, agent: &AgentPlan) -> Option<&EnginePlan> {
@@ -211,7 +214,7 @@ impl Plan {
 
     /// The placed agents that generate text; the others compute embeddings.
     pub fn generating(&self) -> impl Iterator<Item = &AgentPlan> {
-        let generates = |engine: &EnginePlan| engine.local().pooling.is_none();
+        let generates = |engine: &EnginePlan| engine.pooling().is_none();
         self.agents.iter().filter(move |agent| self.engine_of(agent).is_some_and(generates))
     }
 }

@@ -1,9 +1,11 @@
 //! A stack: the agents of one deployment.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine_plan::EngineChoice;
 use crate::sampling::Sampling;
 use crate::units::Tokens;
 
@@ -118,17 +120,39 @@ pub struct StackSpec {
     pub name: String,
     /// Agents in the order of the file.
     pub agents: Vec<AgentSpec>,
+    /// Engines that the stack states for some of its agents; those of the others are the team's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<AgentName, EngineChoice>,
 }
 
 impl StackSpec {
-    /// Distinct base models in order of first use.
-    pub fn models(&self) -> Vec<&str> {
+    /// A stack of `agents` that states no engines.
+    pub fn new(name: impl Into<String>, agents: Vec<AgentSpec>) -> Self {
+        Self { name: name.into(), agents, engines: BTreeMap::new() }
+    }
+
+    /// Engine of `agent`, for which `default` is used where the stack states none.
+    pub fn engine_of<'a>(
+        &'a self,
+        agent: &AgentName,
+        default: &'a EngineChoice,
+    ) -> &'a EngineChoice {
+        self.engines.get(agent).unwrap_or(default)
+    }
+
+    /// Distinct base models of the agents that `wanted` accepts, in order of first use.
+    pub fn models_of(&self, wanted: impl Fn(&AgentSpec) -> bool) -> Vec<&str> {
         let mut models: Vec<&str> = Vec::new();
-        for agent in &self.agents {
+        for agent in self.agents.iter().filter(|agent| wanted(agent)) {
             if !models.contains(&agent.model.as_str()) {
                 models.push(&agent.model);
             }
         }
         models
+    }
+
+    /// Distinct base models in order of first use.
+    pub fn models(&self) -> Vec<&str> {
+        self.models_of(|_| true)
     }
 }

@@ -10,12 +10,14 @@ use bytes::{Bytes, BytesMut};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use harmonic_types::Event;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, Url};
 use serde::Deserialize;
 
 use super::{ChatEvent, Client, ClientError};
-use crate::ollama::ChatBody;
-use crate::openai::Usage;
+use crate::object;
+use crate::ollama::{CallBody, ChatBody};
+use crate::openai::{TokenEntry, Usage};
+use crate::tools;
 
 /// Maximum bytes per line, enough for a complete answer.
 const MAX_LINE_BYTES: usize = 4 << 20;
@@ -25,6 +27,13 @@ const MAX_LINE_BYTES: usize = 4 << 20;
 struct Line {
     #[serde(default)]
     message: LineMessage,
+    /// Text of `/api/generate`, whose reasoning is beside it.
+    #[serde(default)]
+    response: String,
+    #[serde(default)]
+    thinking: String,
+    #[serde(default, deserialize_with = "object::list_or_null")]
+    logprobs: Vec<TokenEntry>,
     #[serde(default)]
     done: bool,
     #[serde(default)]
@@ -43,6 +52,9 @@ struct LineMessage {
     content: String,
     #[serde(default)]
     thinking: String,
+    /// Whole calls, one or more in a line.
+    #[serde(default, deserialize_with = "object::list_or_null")]
+    tool_calls: Vec<CallBody>,
 }
 
 #[derive(Deserialize)]
@@ -76,24 +88,20 @@ impl Client {
     pub async fn ollama_chat(&self, body: &ChatBody) -> Result<OllamaStream, ClientError> {
         let url = self.url("api/chat");
         let body = ChatBody { stream: Some(true), ..body.clone() };
-        let body = serde_json::to_vec(&body).map_err(|error| ClientError::Protocol {
-            url: url.to_string(),
-            reason: format!("the request cannot be written as JSON: {error}"),
-        })?;
-        let body = Bytes::from(body);
-        let response = self
-            .send(&url, |client| {
-                client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body.clone())
-            })
-            .await?;
-        let address = url.to_string();
-        let transport = {
-            let address = address.clone();
-            move |error| ClientError::Unreachable { url: address.clone(), error }
-        };
-        let chunks = response.bytes_stream().map(move |chunk| chunk.map_err(&transport));
-        Ok(events(address, chunks.boxed()).boxed())
+        let response = self.post(&url, &body).await?;
+        Ok(stream(&url, response))
     }
+}
+
+/// Events of a response.
+pub(super) fn stream(url: &Url, response: Response) -> OllamaStream {
+    let address = url.to_string();
+    let transport = {
+        let address = address.clone();
+        move |error| ClientError::Unreachable { url: address.clone(), error }
+    };
+    let chunks = response.bytes_stream().map(move |chunk| chunk.map_err(&transport));
+    events(address, chunks.boxed()).boxed()
 }
 
 /// Reader state: received bytes and decoded events.
@@ -102,6 +110,8 @@ struct LineReader {
     chunks: BoxStream<'static, Result<Bytes, ClientError>>,
     buffer: BytesMut,
     ready: VecDeque<ChatEvent>,
+    /// Tool calls so far.
+    calls: u32,
     ended: bool,
 }
 
@@ -110,7 +120,7 @@ fn events(
     chunks: BoxStream<'static, Result<Bytes, ClientError>>,
 ) -> impl Stream<Item = Result<ChatEvent, ClientError>> + Send {
     let (buffer, ready) = (BytesMut::new(), VecDeque::new());
-    let reader = LineReader { address, chunks, buffer, ready, ended: false };
+    let reader = LineReader { address, chunks, buffer, ready, calls: 0, ended: false };
     stream::unfold(reader, |mut reader| async move {
         let event = reader.next().await?;
         Some((event, reader))
@@ -163,13 +173,23 @@ impl LineReader {
         if let Some(message) = line.error {
             return Err(ClientError::BrokenOff { message });
         }
-        let LineMessage { content, thinking } = line.message;
+        let LineMessage { content, thinking, tool_calls } = line.message;
+        // A line has either.
+        let (content, thinking) = (content + &line.response, thinking + &line.thinking);
+        let logprobs: Vec<_> = line.logprobs.into_iter().map(Into::into).collect();
         if !thinking.is_empty() {
             self.ready.push_back(ChatEvent::Delta(Event::Reasoning { text: thinking }));
         }
-        if !content.is_empty() {
-            let delta = Event::Text { text: content, logprobs: Vec::new() };
-            self.ready.push_back(ChatEvent::Delta(delta));
+        if !content.is_empty() || !logprobs.is_empty() {
+            self.ready.push_back(ChatEvent::Delta(Event::Text { text: content, logprobs }));
+        }
+        for call in tool_calls {
+            let (index, id) = (self.calls, call.id.unwrap_or_default());
+            self.calls += 1;
+            let name = call.function.name;
+            let text = tools::arguments(call.function.arguments);
+            let call = [Event::ToolCall { index, id, name }, Event::ToolArguments { index, text }];
+            self.ready.extend(call.map(ChatEvent::Delta));
         }
         if line.done {
             self.ended = true;
@@ -196,6 +216,8 @@ impl LineReader {
 
 #[cfg(test)]
 mod tests {
+    use harmonic_types::TokenLogprob;
+
     use super::*;
 
     async fn read(chunks: &[&'static str]) -> Vec<Result<ChatEvent, String>> {
@@ -229,6 +251,36 @@ mod tests {
                 Ok(ChatEvent::Delta(Event::Text { text: "a".to_owned(), logprobs: Vec::new() })),
                 Ok(ChatEvent::Finish { reason: "length".to_owned() }),
                 Ok(ChatEvent::Usage(usage)),
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn calls_texts_and_log_probabilities_are_read() {
+        let found = read(&[
+            "{\"message\":{\"content\":\"\",\"tool_calls\":[{\"function\":{\"name\":\"look\",",
+            "\"arguments\":{\"at\":1}}},{\"id\":\"c2\",\"function\":{\"name\":\"go\"}}]}}\n",
+            "{\"response\":\"a\",\"logprobs\":[{\"token\":\"a\",\"logprob\":-0.5}]}\n",
+            "{\"done\":true}\n",
+        ])
+        .await;
+        let call = |index, id: &str, name: &str| {
+            let (id, name) = (id.to_owned(), name.to_owned());
+            Ok(ChatEvent::Delta(Event::ToolCall { index, id, name }))
+        };
+        let arguments = |index, text: &str| {
+            Ok(ChatEvent::Delta(Event::ToolArguments { index, text: text.to_owned() }))
+        };
+        let logprobs = vec![TokenLogprob { token: "a".into(), logprob: -0.5, top: Vec::new() }];
+        assert_eq!(
+            found,
+            [
+                call(0, "", "look"),
+                arguments(0, "{\"at\":1}"),
+                call(1, "c2", "go"),
+                arguments(1, "{}"),
+                Ok(ChatEvent::Delta(Event::Text { text: "a".to_owned(), logprobs })),
+                Ok(ChatEvent::Finish { reason: "stop".to_owned() }),
             ]
         );
     }

@@ -7,16 +7,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
-use harmonic_types::Event;
+use harmonic_types::{Event, TokenLogprob};
 use reqwest::{Response, Url};
+use serde::Deserialize;
 
 use super::error::ClientError;
-use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
-use crate::sse;
+use crate::openai::{CallDelta, ChatChunk, Usage};
+use crate::sse::{self, BodyError};
 
 /// Header of our own server: milliseconds that the request waited for its slot.
 const QUEUE_MS: &str = "x-harmonic-queue-ms";
@@ -24,9 +24,10 @@ const QUEUE_MS: &str = "x-harmonic-queue-ms";
 /// Event of a streamed response, in order: deltas, one `Finish`, and `Usage` if the server counts.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChatEvent {
-    /// Part of the answer: [`Event::Text`] without log-probabilities, [`Event::Reasoning`],
-    /// [`Event::ToolCall`] or [`Event::ToolArguments`], never with empty text and never a final
-    /// event. All are generated tokens: a time to first token is measured at the first of any kind.
+    /// Part of the answer: [`Event::Text`], [`Event::Reasoning`], [`Event::ToolCall`] or
+    /// [`Event::ToolArguments`], never a final event and never with empty text, unless it has
+    /// log-probabilities. All are generated tokens: a time to first token is measured at the first
+    /// of any kind.
     Delta(Event),
     /// End of the answer.
     Finish {
@@ -41,21 +42,39 @@ pub enum ChatEvent {
 /// connection, which cancels the request.
 pub struct ChatStream {
     url: Url,
-    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    events: BoxStream<
+        'static,
+        Result<eventsource_stream::Event, EventStreamError<BodyError<reqwest::Error>>>,
+    >,
+    decode: Decode,
     /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
     ended: bool,
     queued: Option<Duration>,
 }
 
+/// Decoder of the data of one event.
+type Decode = fn(&str) -> Result<Vec<ChatEvent>, serde_json::Error>;
+
 impl ChatStream {
+    /// Response of `/v1/chat/completions`.
     pub(super) fn new(url: Url, response: Response) -> Self {
+        Self::of(url, response, |data| Ok(decode(serde_json::from_str(data)?).collect()))
+    }
+
+    /// Response of `/v1/completions`.
+    pub(super) fn of_texts(url: Url, response: Response) -> Self {
+        Self::of(url, response, |data| Ok(decode_text(serde_json::from_str(data)?).collect()))
+    }
+
+    fn of(url: Url, response: Response, decode: Decode) -> Self {
         let queued = response.headers().get(QUEUE_MS);
         let queued = queued.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes_stream().map(|chunk: Result<Bytes, _>| chunk);
+        let body = sse::bounded(response.bytes_stream());
         Self {
             url,
             events: sse::events(body).boxed(),
+            decode,
             ready: VecDeque::new(),
             ended: false,
             queued: queued.map(Duration::from_millis),
@@ -73,16 +92,15 @@ impl ChatStream {
 
     /// Decodes `data` into `ready`.
     fn take(&mut self, data: &str) -> Result<(), ClientError> {
-        let chunk: ChatChunk<'_> = serde_json::from_str(data)
-            .map_err(|error| self.protocol(format!("not a chunk of a chat answer: {error}")))?;
+        let events = (self.decode)(data)
+            .map_err(|error| self.protocol(format!("not a chunk of an answer: {error}")))?;
         // All fields of a chunk are optional, so an error object parses as an empty chunk.
-        if chunk.choices.is_empty()
-            && chunk.usage.is_none()
-            && let Ok(Envelope { error }) = serde_json::from_str(data)
+        if events.is_empty()
+            && let Some(message) = super::error_message(data.as_bytes())
         {
-            return Err(ClientError::BrokenOff { message: error.message.into_owned() });
+            return Err(ClientError::BrokenOff { message });
         }
-        self.ready.extend(decode(chunk));
+        self.ready.extend(events);
         Ok(())
     }
 }
@@ -94,10 +112,12 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
         |text: Option<Cow<'_, str>>| text.filter(|text| !text.is_empty()).map(Cow::into_owned);
     // A server that sends both names sends the same text in both.
     let reasoning = text(choice.delta.reasoning_content).or_else(|| text(choice.delta.reasoning));
-    let content = [
-        reasoning.map(|text| Event::Reasoning { text }),
-        text(choice.delta.content).map(|text| Event::Text { text, logprobs: Vec::new() }),
-    ];
+    let logprobs: Vec<TokenLogprob> =
+        choice.logprobs.into_iter().flat_map(|all| all.content).map(Into::into).collect();
+    let content = text(choice.delta.content);
+    let content = (content.is_some() || !logprobs.is_empty())
+        .then(|| Event::Text { text: content.unwrap_or_default(), logprobs });
+    let content = [reasoning.map(|text| Event::Reasoning { text }), content];
     let called = choice.delta.tool_calls.into_iter().flatten().flat_map(call);
     let deltas = content.into_iter().flatten().chain(called).map(ChatEvent::Delta);
     let ended = [
@@ -105,6 +125,32 @@ fn decode(chunk: ChatChunk<'_>) -> impl Iterator<Item = ChatEvent> {
         chunk.usage.map(ChatEvent::Usage),
     ];
     deltas.chain(ended.into_iter().flatten())
+}
+
+/// Chunk of a continued text. Log-probabilities, whose form differs between servers, are not read.
+#[derive(Deserialize)]
+struct TextChunk {
+    #[serde(default)]
+    choices: Vec<TextChoice>,
+    #[serde(default)]
+    usage: Option<Usage>,
+}
+
+#[derive(Default, Deserialize)]
+struct TextChoice {
+    #[serde(default)]
+    text: String,
+    #[serde(default)]
+    finish_reason: Option<String>,
+}
+
+/// Events in one chunk of a continued text, of its first choice.
+fn decode_text(chunk: TextChunk) -> impl Iterator<Item = ChatEvent> {
+    let TextChoice { text, finish_reason } = chunk.choices.into_iter().next().unwrap_or_default();
+    let text =
+        (!text.is_empty()).then(|| ChatEvent::Delta(Event::Text { text, logprobs: Vec::new() }));
+    let reason = finish_reason.map(|reason| ChatEvent::Finish { reason });
+    [text, reason, chunk.usage.map(ChatEvent::Usage)].into_iter().flatten()
 }
 
 /// Events in one delta of a tool call.
@@ -143,8 +189,11 @@ impl Stream for ChatStream {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
-                Some(Err(EventStreamError::Transport(source))) => {
-                    ClientError::Unreachable { url: this.url.to_string(), error: source }
+                Some(Err(EventStreamError::Transport(BodyError::Transport(error)))) => {
+                    ClientError::Unreachable { url: this.url.to_string(), error }
+                }
+                Some(Err(EventStreamError::Transport(too_long @ BodyError::TooLong))) => {
+                    this.protocol(too_long.to_string())
                 }
                 Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),
                 None => this.protocol("the stream ended before `[DONE]`".to_owned()),

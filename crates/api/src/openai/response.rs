@@ -1,8 +1,10 @@
 //! Response document, and the parts that it shares with chunks.
 
+use harmonic_types::TokenBytes;
 use serde::{Deserialize, Serialize};
 
 use super::tools::CallBody;
+use crate::object;
 
 /// Chat response.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,7 @@ pub struct ResponseMessage {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Logprobs {
     /// One entry per token.
+    #[serde(default, deserialize_with = "object::list_or_null")]
     pub content: Vec<TokenEntry>,
 }
 
@@ -65,8 +68,10 @@ pub struct TokenEntry {
     pub logprob: f32,
     /// UTF-8 bytes, which `token` cannot represent for a partial character. Other servers may omit
     /// them.
+    #[serde(default)]
     pub bytes: Option<Vec<u8>>,
-    /// Most likely tokens at this position, best first.
+    /// Most likely tokens at this position, best first. Other servers may omit them.
+    #[serde(default, deserialize_with = "object::list_or_null")]
     pub top_logprobs: Vec<TopToken>,
 }
 
@@ -79,7 +84,23 @@ pub struct TopToken {
     pub logprob: f32,
     /// UTF-8 bytes, which `token` cannot represent for a partial character. Other servers may omit
     /// them.
+    #[serde(default)]
     pub bytes: Option<Vec<u8>>,
+}
+
+impl From<TokenEntry> for harmonic_types::TokenLogprob {
+    fn from(entry: TokenEntry) -> Self {
+        let bytes = |token: String, bytes: Option<Vec<u8>>| {
+            TokenBytes(bytes.unwrap_or_else(|| token.into_bytes()))
+        };
+        let TokenEntry { token, logprob, bytes: of_token, top_logprobs } = entry;
+        let top = top_logprobs.into_iter();
+        Self {
+            token: bytes(token, of_token),
+            logprob,
+            top: top.map(|top| (bytes(top.token, top.bytes), top.logprob)).collect(),
+        }
+    }
 }
 
 /// Token counts.

@@ -16,7 +16,7 @@ use harmonic_models::catalog;
 use harmonic_orchestrator::{AskPolicy, RunClass};
 use harmonic_perfmodel::MachineModel;
 use harmonic_types::{
-    Bytes, BytesPerSecond, EngineKind, EnginePlan, FlopsPerSecond, KvType, Plan, Request,
+    Bytes, BytesPerSecond, EngineChoice, EnginePlan, FlopsPerSecond, KvType, Plan, Request,
     RunBudget, TaskGraph,
 };
 
@@ -102,7 +102,10 @@ struct TimelessFactory {
 
 impl EngineFactory for TimelessFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let config = LocalConfig { events: self.events.clone(), ..LocalConfig::of(plan, engine) };
+        let config = LocalConfig {
+            events: self.events.clone(),
+            ..LocalConfig::of(plan, engine, engine.local().unwrap())
+        };
         let unknown = || EngineError::Setup {
             id: engine.id.clone(),
             reason: format!("{} is not in the catalog", engine.model),
@@ -122,7 +125,7 @@ impl EngineFactory for TimelessFactory {
 }
 
 fn planned(settings: &Settings) -> anyhow::Result<Plan> {
-    let team = TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() };
+    let team = TeamRequest { engine: Some(EngineChoice::Sim), ..TeamRequest::default() };
     let stack = team.resolve(settings)?;
     let hardware = inspect::machine("dgx-spark")?;
     Ok(plan::plan(&hardware, &stack, &team, settings, &NoObserver)?)

@@ -3,7 +3,7 @@
 //! Invariants: meters, sensors and description are used only for a target on this host; a missing
 //! energy meter is a warning with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +48,18 @@ impl Environment {
         self
     }
 
+    /// The environment of a team that runs by `plan`, whose engines it names.
+    #[must_use]
+    pub fn with_engines(mut self, plan: &Plan) -> Self {
+        let kinds: BTreeSet<EngineKind> =
+            plan.engines.iter().map(|engine| engine.spec.kind()).collect();
+        let builds: Vec<String> = kinds.into_iter().map(engines::build).collect();
+        if let Some(first) = self.lines.first_mut() {
+            *first = with_builds(&builds.join(", "));
+        }
+        self
+    }
+
     /// Display name of the target's machine, if that is `here`.
     pub fn machine(&self, here: &Hardware) -> Option<String> {
         (!self.lines.is_empty()).then(|| here.name.clone())
@@ -89,7 +101,11 @@ pub fn of(client: &Client, runs_on: EngineDevice, own: OwnProcesses) -> Environm
 }
 
 fn build(kind: EngineKind) -> String {
-    format!("harmonic {} with {}", env!("CARGO_PKG_VERSION"), engines::build(kind))
+    with_builds(&engines::build(kind))
+}
+
+fn with_builds(builds: &str) -> String {
+    format!("harmonic {} with {builds}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Key of the curves of engine `index` of `plan`; `None` without a model digest.

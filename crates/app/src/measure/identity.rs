@@ -36,7 +36,8 @@ pub fn of_plan(
         let Some(engine) = plan.engines.get(target.engine) else { return Ok(None) };
         let Some(key) = environment::key(plan, target.engine, hardware) else { return Ok(None) };
         let shape = shape(&key, settings)?;
-        Ok(Some(ModelIdentity { key, shape, kv_type: engine.local().kv_type }))
+        let Some(kv_type) = engine.kv_type() else { return Ok(None) };
+        Ok(Some(ModelIdentity { key, shape, kv_type }))
     };
     targets.iter().map(of_one).collect()
 }

@@ -6,6 +6,7 @@
 use harmonic_api::Client;
 use harmonic_gateway::PortOwner;
 use harmonic_hardware::OwnProcesses;
+use harmonic_types::{EngineSpec, Plan};
 
 /// Programs that only pass connections on: the server is another process, perhaps on another machine.
 const FORWARDERS: [&str; 13] = [
@@ -28,6 +29,20 @@ const FORWARDERS: [&str; 13] = [
 pub fn with_own_servers() -> OwnProcesses {
     let benchmark = std::process::id();
     OwnProcesses { benchmark, servers: Vec::new(), has_server: true }
+}
+
+/// Processes of a measurement of a team that runs in this process by `plan`: programs that it starts
+/// are descendants, and a server of this machine that already runs is unknown.
+pub fn with_own_team(plan: &Plan) -> OwnProcesses {
+    let own = with_own_servers();
+    let has = |is: fn(&EngineSpec) -> bool| plan.engines.iter().any(|engine| is(&engine.spec));
+    let starts = has(|spec| matches!(spec, EngineSpec::Process(_)));
+    let unknown = has(|spec| matches!(spec, EngineSpec::Remote(remote) if !remote.leaves_machine));
+    OwnProcesses {
+        servers: starts.then_some(own.benchmark).into_iter().collect(),
+        has_server: !unknown,
+        ..own
+    }
 }
 
 /// Processes of a measurement of running servers; those on other machines have none here.

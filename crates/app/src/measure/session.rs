@@ -132,12 +132,16 @@ impl Session {
 
     /// The machine under load.
     pub(super) fn environment(&self) -> Environment {
-        let own = match self.serving {
-            Some(_) => own_processes::with_own_servers(),
+        let own = match &self.serving {
+            Some(team) => own_processes::with_own_team(team.plan()),
             None => own_processes::with_servers([&self.client]),
         };
         let environment = environment::of(&self.client, self.runs_on, own);
-        if self.is_simulation { environment.simulating() } else { environment }
+        match &self.serving {
+            _ if self.is_simulation => environment.simulating(),
+            Some(team) => environment.with_engines(team.plan()),
+            None => environment,
+        }
     }
 
     /// The server as the target of a benchmark.

@@ -53,7 +53,7 @@ impl ServedRuns {
         events: &EventStream,
     ) -> Result<Option<Self>> {
         let plan = deployment.plan();
-        let generates = |agent: &PlacedAgent<'_>| agent.engine_plan.local().pooling.is_none();
+        let generates = |agent: &PlacedAgent<'_>| agent.engine_plan.pooling().is_none();
         let members = deployment.agents().filter(generates).map(member);
         let team = RunTeam::new(plan.stack.clone(), members.collect(), plan.max_in_flight);
         let Some(team) = team.map(|team| Arc::new(team.watching(events.clone()))) else {

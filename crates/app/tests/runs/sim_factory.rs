@@ -40,7 +40,7 @@ impl SimFactory {
 
 impl EngineFactory for SimFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let mut config = LocalConfig::of(plan, engine);
+        let mut config = LocalConfig::of(plan, engine, engine.local().unwrap());
         config.queue_limit = self.queue_limit;
         config.events = self.events.clone();
         let shape = catalog::find(&engine.model).unwrap().shape;

@@ -15,7 +15,7 @@ use harmonic_gateway::{RunOwner, Runs};
 use harmonic_launcher::{Deployment, EngineFactory, NoProgress};
 use harmonic_orchestrator::{AskPolicy, RunClass};
 use harmonic_types::{
-    Bytes, EngineKind, Plan, RunBudget, RunId, RunRecord, RunState, Task, TaskGraph, TaskIndex,
+    Bytes, EngineChoice, Plan, RunBudget, RunId, RunRecord, RunState, Task, TaskGraph, TaskIndex,
     Work,
 };
 
@@ -36,7 +36,7 @@ pub fn folder_in_memory() -> tempfile::TempDir {
 
 /// The starter team on simulated engines.
 pub fn simulated(settings: &Settings) -> Plan {
-    let team = TeamRequest { engine: EngineKind::Sim, ..TeamRequest::default() };
+    let team = TeamRequest { engine: Some(EngineChoice::Sim), ..TeamRequest::default() };
     let stack = team.resolve(settings).unwrap();
     let hardware = inspect::machine("dgx-spark").unwrap();
     plan::plan(&hardware, &stack, &team, settings, &NoObserver).unwrap()

@@ -280,14 +280,7 @@ impl<E: Encoder> Loop<'_, E> {
     /// Moves planned slots between agents; their sum must not exceed the plan.
     fn reslot(&mut self, slots: Vec<(usize, u32)>) -> Result<(), ReslotError> {
         let planned = self.admission.config().agents.iter().map(|agent| agent.slots).sum();
-        let mut after: Vec<u32> = self.admission.load().iter().map(|load| load.slots).collect();
-        for (agent, slots) in &slots {
-            after[*agent] = *slots;
-        }
-        let requested = after.iter().sum();
-        if requested > planned {
-            return Err(ReslotError::TooMany { requested, planned });
-        }
+        ReslotError::check(planned, &self.admission.load(), &slots)?;
         self.admission.set_slots(slots);
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::embedding_run::Vectors;
 use crate::engine::Health;
 use crate::generation::Admitted;
 use crate::publisher::Publisher;
-use crate::request_registry::SharedStatus;
+use crate::status::SharedStatus;
 use crate::thread::OpenRequests;
 
 /// A request with its tokenised inputs.

@@ -2,7 +2,7 @@
 
 use harmonic_admission::{AgentConfig, quotas};
 use harmonic_events::EventStream;
-use harmonic_types::{AgentPlan, AgentSpec, Bytes, EnginePlan, KvLayout, Plan, Tokens};
+use harmonic_types::{AgentPlan, AgentSpec, Bytes, EnginePlan, KvLayout, LocalSpec, Plan, Tokens};
 
 use crate::constraint::FormTrial;
 use crate::device::{DeviceHandle, SharedDevice};
@@ -70,8 +70,8 @@ impl LocalConfig {
     /// size; larger batches would be split.
     pub const BATCH_TOKENS: u32 = 512;
 
-    /// Configuration of `engine` in `plan`.
-    pub fn of(plan: &Plan, engine: &EnginePlan) -> Self {
+    /// Configuration of `engine` in `plan`, which computes in this process as `local` says.
+    pub fn of(plan: &Plan, engine: &EnginePlan, local: &LocalSpec) -> Self {
         let served = plan.agents.iter().filter(|agent| engine.agents.contains(&agent.name));
         Self {
             id: engine.id.clone(),
@@ -86,15 +86,15 @@ impl LocalConfig {
                     trained: engine.context_trained,
                 })
                 .collect(),
-            threads: engine.local().threads,
+            threads: local.threads,
             sequences: engine.sequences,
-            kv_tokens: engine.local().kv_tokens,
+            kv_tokens: local.kv_tokens,
             max_in_flight: plan.max_in_flight,
             quota_total: engine_quota(plan, engine),
-            unowned: unowned(plan, engine),
+            unowned: unowned(plan, local.kv_layout),
             device: None,
-            kv_layout: engine.local().kv_layout,
-            token_bytes: Bytes(engine.kv_bytes.0.div_ceil(engine.local().kv_tokens.max(1))),
+            kv_layout: local.kv_layout,
+            token_bytes: Bytes(engine.kv_bytes.0.div_ceil(local.kv_tokens.max(1))),
             prefix_bytes: engine.prefix_bytes,
             preempted_bytes: engine.preempt_bytes,
             queue_limit: SchedulerConfig::QUEUE_LIMIT,
@@ -136,9 +136,12 @@ impl LocalConfig {
     }
 }
 
-/// Device shared by the engines of `plan`; `None` if there is only one engine.
+/// Device shared by the engines of `plan`; `None` if there is only one engine. Those outside this
+/// process take no part in it.
 pub fn shared_device(plan: &Plan) -> Option<SharedDevice> {
-    let quota = |engine| generates(engine).then(|| engine_quota(plan, engine));
+    let quota = |engine: &EnginePlan| {
+        (generates(engine) && engine.is_in_process()).then(|| engine_quota(plan, engine))
+    };
     let quotas = plan.engines.iter().map(quota);
     (plan.engines.len() > 1).then(|| SharedDevice::new(plan.max_in_flight, quotas))
 }
@@ -155,17 +158,19 @@ fn engine_quota(plan: &Plan, engine: &EnginePlan) -> u32 {
 
 /// Sequences in flight that belong to no agent of `plan`. In a unified cache, sequences beyond the
 /// slots have no cells of their own.
-fn unowned(plan: &Plan, engine: &EnginePlan) -> u32 {
+fn unowned(plan: &Plan, layout: KvLayout) -> u32 {
     let owned: u32 = quotas_in_flight(plan).map(|(_, quota)| quota).sum();
-    match engine.local().kv_layout {
+    match layout {
         KvLayout::Streams => plan.max_in_flight.saturating_sub(owned),
         KvLayout::Unified => 0,
     }
 }
 
-/// The agents of `plan` that generate text with their quotas, out of the plan's limit in flight.
+/// The agents of `plan` that generate text in this process with their quotas, out of the plan's
+/// limit in flight.
 fn quotas_in_flight(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
-    let generating: Vec<_> = plan.generating().collect();
+    let is_here = |agent: &&AgentPlan| plan.engine_of(agent).is_some_and(EnginePlan::is_in_process);
+    let generating: Vec<_> = plan.generating().filter(is_here).collect();
     let configs: Vec<AgentConfig> = generating
         .iter()
         .map(|agent| AgentConfig { name: agent.name.clone(), tier: agent.tier, slots: agent.slots })
@@ -176,5 +181,5 @@ fn quotas_in_flight(plan: &Plan) -> impl Iterator<Item = (&AgentPlan, u32)> {
 
 /// Whether `engine` generates text; otherwise it computes embeddings.
 fn generates(engine: &EnginePlan) -> bool {
-    engine.local().pooling.is_none()
+    engine.pooling().is_none()
 }

@@ -63,6 +63,10 @@ pub struct SchedulerConfig {
 impl SchedulerConfig {
     /// Default limit on queued requests per agent.
     pub const QUEUE_LIMIT: u32 = 256;
+    /// Default of [`Self::retry_after`].
+    pub const RETRY_AFTER: Duration = Duration::from_secs(2);
+    /// Default of [`Self::ageing`].
+    pub const AGEING: Duration = Duration::from_secs(10);
 
     /// Limits for `agents` on a machine of `sequences` sequences and `kv_tokens` cells, with
     /// defaults for the rest.
@@ -73,8 +77,8 @@ impl SchedulerConfig {
             quota_total: sequences,
             unowned: 0,
             queue_limit: Self::QUEUE_LIMIT,
-            retry_after: Duration::from_secs(2),
-            ageing: Duration::from_secs(10),
+            retry_after: Self::RETRY_AFTER,
+            ageing: Self::AGEING,
             sequences,
             kv_tokens,
             kv_layout: KvLayout::Streams,

@@ -60,6 +60,7 @@ impl Encoder for SimEncoder {
             kv_bytes: None,
             state_bytes: None,
             compute_bytes: None,
+            resident_bytes: None,
         }
     }
 

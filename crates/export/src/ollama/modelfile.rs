@@ -1,6 +1,8 @@
 //! The Modelfile of an agent.
 
-use harmonic_types::{AgentPlan, EnginePlan, Tokens};
+use harmonic_programs::ollama::Parameters;
+use harmonic_types::{AgentPlan, AgentSpec, EnginePlan, Tokens};
+use serde_json::json;
 
 use crate::error::ExportError;
 
@@ -10,36 +12,40 @@ const QUOTES: &str = "\"\"\"";
 /// The Modelfile of `agent`, with the `context` shared by the agents on its base model.
 ///
 /// # Errors
-/// If its base model has neither a name of Ollama's library nor a local file, or its prompt cannot
-/// be quoted.
+/// If its base model has neither a name of Ollama's library nor a local file, its prompt cannot be
+/// quoted, or its sampling is not one of Ollama.
 pub(super) fn text(
     agent: &AgentPlan,
     engine: &EnginePlan,
     context: Tokens,
 ) -> Result<String, ExportError> {
-    let sampling = &agent.spec.sampling;
-    let parameters = [
-        ("num_ctx", context.to_string()),
-        ("temperature", sampling.temperature.to_string()),
-        ("top_k", sampling.top_k.to_string()),
-        ("top_p", sampling.top_p.to_string()),
-        ("min_p", sampling.min_p.to_string()),
-        ("repeat_penalty", sampling.repeat_penalty.to_string()),
-        ("presence_penalty", sampling.presence_penalty.to_string()),
-        ("frequency_penalty", sampling.frequency_penalty.to_string()),
-    ];
-    let parameters = parameters.map(|(name, value)| format!("PARAMETER {name} {value}\n")).concat();
+    let parameters = Parameters::of_agent(context, &agent.spec.sampling)?;
+    let lines = parameters.iter().map(|(name, value)| format!("PARAMETER {name} {value}\n"));
+    let parameters: String = lines.collect();
     let system = &agent.spec.system;
     if system.contains(QUOTES) || system.ends_with('"') {
         return Err(ExportError::Prompt { agent: agent.name.clone() });
     }
     let from = base(engine)?;
-    Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n"))
+    let comment = agent_comment(&agent.spec, context);
+    Ok(format!("FROM {from}\n{parameters}SYSTEM {QUOTES}{system}{QUOTES}\n# harmonic: {comment}\n"))
+}
+
+/// What Ollama does not know of an agent, in one line, for `harmonic import modelfile`.
+fn agent_comment(agent: &AgentSpec, context: Tokens) -> serde_json::Value {
+    json!({
+        "tier": agent.tier,
+        "num_ctx": context,
+        "context": agent.context,
+        "min_context": agent.min_context,
+        "role": agent.role,
+        "thinking": agent.thinking,
+    })
 }
 
 /// The model file of the plan, or the model name, which Ollama pulls.
 fn base(engine: &EnginePlan) -> Result<String, ExportError> {
-    if let Some(path) = &engine.local().path {
+    if let Some(path) = engine.model_path() {
         let path = path.display().to_string();
         if path.contains('\n') {
             return Err(ExportError::ModelPath { path });

@@ -1,5 +1,5 @@
 //! A strict parser of the emitted subset of Ollama's Modelfile: FROM once and first, known
-//! parameters with one value each, SYSTEM in three quotes once and last.
+//! parameters with one value each, SYSTEM in three quotes once and last, and a comment.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,8 @@ impl Modelfile {
         }
         let system = rest.strip_prefix("SYSTEM \"\"\"").ok_or(format!("not SYSTEM: `{rest}`"))?;
         let (system, rest) = system.split_once("\"\"\"").ok_or("SYSTEM does not end")?;
-        if rest != "\n" {
+        let comment = rest.strip_prefix("\n# harmonic: ").and_then(|rest| rest.strip_suffix('\n'));
+        if comment.is_none_or(|comment| comment.contains('\n')) {
             return Err(format!("after SYSTEM: `{rest}`"));
         }
         Ok(Self { from: from.to_owned(), system: system.to_owned(), parameters })

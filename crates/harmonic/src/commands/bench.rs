@@ -4,7 +4,7 @@ use harmonic_app::measure::{self, BenchRequest, Session, save};
 use harmonic_app::{Settings, TeamRequest, inspect, plan, tune};
 use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::{BenchRun, EngineKind};
+use harmonic_types::{BenchRun, EngineChoice};
 use serde_json::json;
 
 use super::prepare::{self, Prepared};
@@ -53,7 +53,7 @@ async fn open(
 ) -> anyhow::Result<Session> {
     let progress = Progress::on(printer);
     if let Some(profile) = &args.simulate {
-        let team = TeamRequest { engine: EngineKind::Sim, ..args.team.request() };
+        let team = TeamRequest { engine: Some(EngineChoice::Sim), ..args.team.request() };
         let stack = team.resolve(settings)?;
         let plan = plan::plan(&inspect::machine(profile)?, &stack, &team, settings, &progress)?;
         return Ok(Session::start(plan, request, settings, &progress).await?);
@@ -66,6 +66,14 @@ async fn open(
                 client.base_url()
             );
             let hint = "stop it with `harmonic down`, or leave out --context and --slots";
+            return Err(CliError::new(what, hint).into());
+        }
+        if let Some(engine) = &args.team.engine {
+            let what = format!(
+                "a team is running at {} with its own engines, and {engine} is to be measured",
+                client.base_url()
+            );
+            let hint = "stop it with `harmonic down`, or leave out --engine";
             return Err(CliError::new(what, hint).into());
         }
         return Ok(Session::attach(client, request, settings).await?);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use harmonic_app::plan::{self, PlanInputs};
-use harmonic_app::{ExportKind, Settings, inspect};
+use harmonic_app::{ExportKind, Settings, check_local, inspect};
 use harmonic_render::{self as render, Printer, Progress};
 use harmonic_types as types;
 
@@ -34,7 +34,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         what_if.apply(&mut hardware, &mut stack, &mut options);
     }
     if args.table {
-        let models = plan::models(&stack, settings)?;
+        let models = plan::models(&stack, &team, settings)?;
         let rows = plan::table(&stack, &models, &options, &TABLE_SLOTS)?;
         if args.json {
             printer.json(&render::plan::memory_table_json(&rows, &options, &TABLE_SLOTS))?;
@@ -43,8 +43,11 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         }
         return Ok(Exit::Ok);
     }
-    let knowledge = PlanInputs::of(&stack, team.engine, settings, &Progress::on(printer))?;
+    let knowledge = PlanInputs::of(&stack, &team, settings, &Progress::on(printer))?;
     let plan = plan::plan_with(&hardware, &stack, &options, &knowledge)?;
+    if team.local_only {
+        check_local(&plan)?;
+    }
     if let Some(kind) = args.emit {
         export(&plan, kind.into(), args.out.as_deref(), printer)?;
         return Ok(Exit::Ok);

@@ -32,10 +32,10 @@ pub async fn stack(
 ) -> anyhow::Result<Prepared> {
     let hardware = inspect::hardware()?;
     let mut stack = team.resolve(settings)?;
-    if !team.engine.needs_models() {
+    if team.models_needed(&stack).is_empty() {
         return Ok(Prepared { hardware, stack, is_replaced: false });
     }
-    let mut downloads = Downloads::of(&stack, settings)?;
+    let mut downloads = Downloads::of(&stack, team, settings)?;
     if downloads.need_consent() {
         // Better now than after gigabytes.
         plan::check_fits(&hardware, &stack, team, settings, &Progress::on(printer))?;
@@ -44,7 +44,7 @@ pub async fn stack(
     if is_replaced {
         let starter = TeamRequest { stack: Some(STARTER.to_owned()), ..team.clone() };
         stack = starter.resolve(settings)?;
-        downloads = Downloads::of(&stack, settings)?;
+        downloads = Downloads::of(&stack, &starter, settings)?;
     }
     let progress = Progress::on(printer);
     stop.or(models::fetch(&downloads.models, &hardware, settings, &progress)).await??;

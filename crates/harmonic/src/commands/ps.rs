@@ -32,6 +32,9 @@ pub async fn run(
         printer.message("no team is running; `harmonic up --detach` starts one");
     } else {
         printer.text(&render::instances::text(&running.teams, printer.width()))?;
+        if let Some(leaving) = render::instances::leaving(&running.teams, printer.width()) {
+            printer.text(&leaving)?;
+        }
         let option = |team: &TeamStatus| port_option(team.port, settings);
         printer.message(&render::instances::next(&running.teams, option, printer.width()));
     }

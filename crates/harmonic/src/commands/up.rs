@@ -9,7 +9,7 @@ use harmonic_app::listen::ListenConfig;
 use harmonic_app::serve::TeamServer;
 use harmonic_app::server_choice::port_option;
 use harmonic_app::tool_sets::ToolSets;
-use harmonic_app::{Instance, Settings, instances, plan};
+use harmonic_app::{Instance, Settings, check_local, instances, plan};
 use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
@@ -46,7 +46,13 @@ pub async fn run(
     let listen = ListenConfig::new(&args.listen.request(port), settings)?.with_tools(tools);
     let needs_key = listen.needs_key();
     let (plan, is_replaced) = match &args.plan {
-        Some(path) => (plan::read(path)?, false),
+        Some(path) => {
+            let plan = plan::read(path)?;
+            if args.team.local_only {
+                check_local(&plan)?;
+            }
+            (plan, false)
+        }
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,
     };
     printer.message(&format!("stack {}", plan.stack));

@@ -111,18 +111,18 @@ fn an_invalid_plan_file() {
     let user = User::new();
     let path = user.file("plan.json", "{}").display().to_string();
     user.run(["up", "--plan", &path]).refuses(&["plan.json is not a plan", "schema"]);
-    for found in ["harmonic.plan/1", "harmonic.plan/3", "harmonic.hardware/1"] {
+    for found in ["harmonic.plan/2", "harmonic.plan/4", "harmonic.hardware/1"] {
         let path = user.file("plan.json", format!(r#"{{"schema": "{found}"}}"#));
         let path = path.display().to_string();
-        let schema = format!("plan.json has the schema `{found}`, expected `harmonic.plan/2`");
+        let schema = format!("plan.json has the schema `{found}`, expected `harmonic.plan/3`");
         let command = format!("`harmonic plan --json > {path}`");
         user.run(["up", "--plan", &path]).refuses(&[&schema, &command]);
     }
     let current = user.run(["plan", "--stack", "minimal", "--json"]).out;
-    let foreign = current.replace(r#""kind": "llama""#, r#""kind": "vllm""#);
+    let foreign = current.replace(r#""kind": "llama""#, r#""kind": "mlx""#);
     assert_ne!(current, foreign);
     let path = user.file("plan.json", foreign).display().to_string();
-    user.run(["up", "--plan", &path]).refuses(&["is not a plan", "unknown variant `vllm`"]);
+    user.run(["up", "--plan", &path]).refuses(&["is not a plan", "unknown variant `mlx`"]);
     let absent = user.home().join("absent.json").display().to_string();
     user.run(["up", "--plan", &absent]).refuses(&["cannot read the plan file", "absent.json"]);
 }

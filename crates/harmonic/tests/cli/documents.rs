@@ -23,7 +23,7 @@ fn detect_says_what_this_machine_is() {
 fn plan_places_every_agent_of_the_starter_without_its_model() {
     let user = User::new();
     let plan = user.run(["plan", "--stack", "starter", "--json"]).json();
-    assert_eq!(plan["schema"], "harmonic.plan/2");
+    assert_eq!(plan["schema"], "harmonic.plan/3");
     let agents = plan["agents"].as_array().unwrap();
     assert_eq!(agents.len(), 7);
     assert!(agents.iter().all(|agent| agent["slots"].as_u64().unwrap() >= 1), "{agents:?}");

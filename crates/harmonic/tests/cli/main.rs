@@ -12,10 +12,12 @@ mod documents;
 mod downloads;
 mod elsewhere;
 mod emit;
+mod engines;
 #[cfg(unix)]
 mod evaluations;
 mod forms;
 mod harness;
+mod imports;
 #[cfg(unix)]
 mod interrupt;
 mod keys;

@@ -29,7 +29,7 @@ use team::Team;
 fn ollamas_command_line_lists_shows_and_runs_agents() {
     let team = Team::start();
     let ollama =
-        |args: &[&str]| Program::new("bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
+        |args: &[&str]| Program::new("../peers/bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
     ollama(&["list"]).succeeds(&["NAME", "coder", "analyst"]);
     ollama(&["ps"]).succeeds(&["coder", "100% CPU", "32768"]);
     ollama(&["show", "coder"]).succeeds(&["llama", "35.39M", "32768", "tools"]);
@@ -92,7 +92,7 @@ fn llm_lists_agents_and_sends_prompts() {
 fn chats_with_the_team_show_its_progress_as_thinking_and_then_its_answer() {
     let user = User::new();
     let server = Server::start(&mut user.harmonic(["up", "--stack", "starter", "--engine", "sim"]));
-    let chat = Program::new("bin/ollama").env("OLLAMA_HOST", &server.url).run(&[
+    let chat = Program::new("../peers/bin/ollama").env("OLLAMA_HOST", &server.url).run(&[
         "run",
         "team:vote",
         "Name a day.",

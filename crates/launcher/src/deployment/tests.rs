@@ -3,7 +3,10 @@ use std::sync::Mutex;
 use harmonic_engine::sim::spawn;
 use harmonic_engine::{EngineError, Health, LocalConfig};
 use harmonic_events::EventStream;
-use harmonic_types::{EngineSpec, Event, FinishReason, KvLayout, Pooling, Rejection};
+use harmonic_types::{
+    Attention, EngineProgram, EngineSpec, Event, FinishReason, KvLayout, KvType, Pooling,
+    ProcessSpec, Rejection, RemoteDialect, RemoteSpec, Tokens,
+};
 
 use super::*;
 use crate::engine_factory::NoProgress;
@@ -26,8 +29,9 @@ impl EngineFactory for Sims {
             return Err(EngineError::Setup { id, reason });
         }
         let weights = self.weights.unwrap_or(Bytes(2_000_000));
-        let paper = paper(weights, engine.local().kv_type);
-        let started: Arc<dyn Engine> = Arc::new(spawn(LocalConfig::of(plan, engine), paper)?);
+        let paper = paper(weights, engine.local().unwrap().kv_type);
+        let started: Arc<dyn Engine> =
+            Arc::new(spawn(LocalConfig::of(plan, engine, engine.local().unwrap()), paper)?);
         self.started.lock().unwrap().push(Arc::clone(&started));
         Ok(started)
     }
@@ -55,13 +59,16 @@ fn embeddings_claim_none_of_the_sequences_of_other_engines() {
             let EngineSpec::Sim(local) = &mut engine.spec else { panic!("simulated") };
             (local.kv_layout, local.pooling) = (KvLayout::Streams, pooling);
         }
-        LocalConfig::of(plan, &plan.engines[0])
+        LocalConfig::of(plan, &plan.engines[0], plan.engines[0].local().unwrap())
     };
     let beside_text = in_streams(&mut plan, None);
     assert_eq!((beside_text.quota_total, beside_text.unowned), (2, 0), "two of four each");
     let beside_embeddings = in_streams(&mut plan, Some(Pooling::Mean));
     assert_eq!((beside_embeddings.quota_total, beside_embeddings.unowned), (2, 2));
-    assert_eq!(LocalConfig::of(&plan, &plan.engines[1]).quota_total, plan.max_in_flight);
+    assert_eq!(
+        LocalConfig::of(&plan, &plan.engines[1], plan.engines[1].local().unwrap()).quota_total,
+        plan.max_in_flight
+    );
 }
 
 #[tokio::test]
@@ -179,8 +186,106 @@ async fn plans_that_contradict_themselves_are_refused() {
         ),
         (|plan| plan.engines[0].kv_bytes = Bytes(u64::MAX), "more than its total_bytes, 2.1 MB"),
         (|plan| plan.total_bytes = Bytes(1), "the memory lines of the plan sum to more than"),
+        (
+            |plan| plan.agents[0].leaves_machine = true,
+            "invalid leaves_machine of agent `coder`: expected false",
+        ),
     ] {
         let error = refused(change).await;
         assert!(error.contains(words), "{error}");
+    }
+}
+
+/// The first engine of the plan as a program of others.
+fn on_a_program(plan: &mut Plan) -> &mut ProcessSpec {
+    plan.engines[0].spec = EngineSpec::Process(ProcessSpec {
+        program: EngineProgram::Ollama,
+        executable: None,
+        path: None,
+        threads: 1,
+        context: Tokens(512),
+        kv_type: KvType::F16,
+        attention: Attention::Flash,
+    });
+    let EngineSpec::Process(process) = &mut plan.engines[0].spec else { unreachable!() };
+    process
+}
+
+/// The first engine of the plan as a server that already runs.
+fn on_a_server(plan: &mut Plan) -> &mut RemoteSpec {
+    let engine = &mut plan.engines[0];
+    for bytes in [&mut engine.weights_bytes, &mut engine.kv_bytes, &mut engine.total_bytes] {
+        *bytes = Bytes::ZERO;
+    }
+    engine.spec = EngineSpec::Remote(RemoteSpec {
+        url: "https://example.org".to_owned(),
+        dialect: RemoteDialect::OpenAi,
+        key_env: None,
+        model: "m".to_owned(),
+        context: None,
+        leaves_machine: true,
+    });
+    plan.agents[0].leaves_machine = true;
+    let EngineSpec::Remote(remote) = &mut engine.spec else { unreachable!() };
+    remote
+}
+
+#[test]
+fn engines_outside_of_this_process_are_valid_as_planned() {
+    let mut plan = plan();
+    on_a_program(&mut plan);
+    validate::check(&plan).unwrap();
+    on_a_server(&mut plan);
+    validate::check(&plan).unwrap();
+}
+
+#[test]
+fn plans_that_contradict_their_programs_and_servers_are_refused() {
+    for (change, words) in [
+        (
+            (|plan| on_a_program(plan).context = Tokens(1024)) as fn(&mut Plan),
+            "invalid context of agent `coder`: expected 1024",
+        ),
+        (|plan| on_a_program(plan).threads = 0, "invalid threads `0`"),
+        (|plan| on_a_program(plan).context = Tokens(u32::MAX), "invalid context of agent"),
+        (
+            |plan| {
+                on_a_program(plan);
+                plan.engines[0].prefix_bytes = Bytes(1);
+            },
+            "1 B of prefix_bytes: expected 0, as ollama has none",
+        ),
+        (|plan| on_a_server(plan).url = "ftp://x".to_owned(), "invalid scheme `ftp`"),
+        (|plan| on_a_server(plan).url = "http://u:secret@x".to_owned(), "user or password"),
+        (
+            |plan| on_a_server(plan).url = "https://example.org/v1".to_owned(),
+            "invalid url: expected `https://example.org`",
+        ),
+        (
+            |plan| on_a_server(plan).url = "http://localhost".to_owned(),
+            "invalid leaves_machine: expected false for `http://localhost`",
+        ),
+        (|plan| on_a_server(plan).key_env = Some("sk-secret".to_owned()), "not the key itself"),
+        (|plan| on_a_server(plan).model = " ".to_owned(), "an empty model"),
+        (|plan| on_a_server(plan).context = Some(Tokens(0)), "invalid context `0`"),
+        (
+            |plan| {
+                on_a_server(plan);
+                plan.agents[0].leaves_machine = false;
+            },
+            "invalid leaves_machine of agent `coder`: expected true",
+        ),
+        (
+            |plan| {
+                on_a_server(plan);
+                plan.engines[0].total_bytes = Bytes(5);
+            },
+            "takes 5 B: expected 0",
+        ),
+    ] {
+        let mut plan = plan();
+        change(&mut plan);
+        let error = validate::check(&plan).unwrap_err().to_string();
+        assert!(error.contains(words) && !error.contains("secret"), "{error}");
     }
 }

@@ -10,7 +10,7 @@ fn instance(port: u16, process: ProcessId) -> Instance {
         since: 1,
         grace: 30,
         log: None,
-        agents: vec![InstanceAgent { name: "coder".into(), slots: 2 }],
+        agents: vec![InstanceAgent { name: "coder".into(), slots: 2, leaves_machine: false }],
     }
 }
 

@@ -32,14 +32,14 @@ fn a_plan_that_was_written_is_read_as_it_was() {
 fn another_schema_is_refused_with_the_command_for_a_new_plan() {
     let hostile = "\u{1b}[2J\n".repeat(50);
     for (found, shown) in [
-        ("harmonic.plan/1", "`harmonic.plan/1`"),
+        ("harmonic.plan/2", "`harmonic.plan/2`"),
         ("harmonic.curve/1", "`harmonic.curve/1`"),
         ("", "``"),
         (hostile.as_str(), r"`\u{1b}[2J\n\u{1b}[2J\n"),
     ] {
         let error = read(&json!({"schema": found}).to_string()).unwrap_err().to_string();
         assert!(error.contains("plan.json has the schema"), "{error}");
-        assert!(error.contains(shown) && error.contains("`harmonic.plan/2`"), "{error}");
+        assert!(error.contains(shown) && error.contains("`harmonic.plan/3`"), "{error}");
         assert!(error.contains("harmonic plan --json > "), "{error}");
         assert!(!error.contains(char::is_control) && error.len() < 400, "{error}");
     }
@@ -70,7 +70,7 @@ fn an_invalid_plan_is_refused_with_the_parsers_error() {
     };
     for (change, words) in [
         ((|plan| *plan = json!([])) as fn(&mut Value), "invalid length 0"),
-        (|plan| plan["engines"][0]["kind"] = json!("vllm"), "unknown variant `vllm`"),
+        (|plan| plan["engines"][0]["kind"] = json!("mlx"), "unknown variant `mlx`"),
         (|plan| plan["engines"][0]["kind"] = json!("llama"), "missing field `attention`"),
         (|plan| plan["engines"][0]["kv_tokens"] = json!(-1), "invalid value: integer `-1`"),
         (|plan| plan["agents"] = Value::Null, "invalid type: null"),
@@ -87,8 +87,8 @@ struct Sims;
 
 impl EngineFactory for Sims {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let paper = paper(engine.weights_bytes, engine.local().kv_type);
-        Ok(Arc::new(spawn(LocalConfig::of(plan, engine), paper)?))
+        let paper = paper(engine.weights_bytes, engine.local().unwrap().kv_type);
+        Ok(Arc::new(spawn(LocalConfig::of(plan, engine, engine.local().unwrap()), paper)?))
     }
 
     fn available(&self) -> Option<Bytes> {

@@ -72,7 +72,7 @@ impl FlakyFactory {
 
 impl EngineFactory for FlakyFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
-        let mut config = LocalConfig::of(plan, engine);
+        let mut config = LocalConfig::of(plan, engine, engine.local().unwrap());
         let index = plan.engines.iter().position(|other| other.id == engine.id);
         config.device = self.device.as_ref().zip(index).map(|(device, index)| device.handle(index));
         let fails = if index == Some(0) {
@@ -85,8 +85,8 @@ impl EngineFactory for FlakyFactory {
         } else {
             Arc::default()
         };
-        let paper = paper(engine.weights_bytes, engine.local().kv_type);
-        let (sequences, kv_tokens) = (engine.sequences, engine.local().kv_tokens);
+        let paper = paper(engine.weights_bytes, engine.local().unwrap().kv_type);
+        let (sequences, kv_tokens) = (engine.sequences, engine.local().unwrap().kv_tokens);
         let engine = Local::spawn(config, Arc::new(SimVocabulary), move |thread| {
             let inner = SimMachine::new(paper, sequences, kv_tokens);
             thread.drive(FailingMachine { inner, fails }, &mut WallClock::default())

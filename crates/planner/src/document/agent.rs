@@ -42,6 +42,7 @@ fn agent_plan(
         engine: None,
         slots: 0,
         context: spec.context,
+        leaves_machine: false,
         kv_bytes: Bytes::ZERO,
         memory_bytes: Bytes::ZERO,
         status: AgentStatus::Skipped,
@@ -49,10 +50,12 @@ fn agent_plan(
         spec: spec.clone(),
     };
     let Some((Share { slots, context }, engine)) = placed else { return skipped };
+    let context = engine.common_context().unwrap_or(context);
     let kv = engine.cost.slots_kv(slots, context);
     let own_weights = if engine.agents.len() == 1 { engine.footprint.weights } else { Bytes::ZERO };
     AgentPlan {
         engine: Some(engine.id.clone()),
+        leaves_machine: agent.engine.leaves_machine(),
         slots,
         context: tokens(context),
         kv_bytes: kv,

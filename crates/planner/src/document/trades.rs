@@ -64,14 +64,15 @@ impl Draft<'_> {
     }
 
     fn faithful_kv(&self, engine: &PlacedEngine<'_>) -> Option<QuantisedKv> {
-        let config = best_config(self.hardware, engine.model, &self.options.tuned);
+        let config = best_config(self.hardware, engine.model, &self.options.tuned)
+            .filter(|_| engine.is_in_process());
         faithful_kv(self.options, config)
     }
 
     /// A quantised cache that would save memory, but was not measured or diverges too far.
     fn not_taken(&self, engine: &PlacedEngine<'_>) -> Option<Trade> {
         let is_open = self.options.budget == BudgetRule::Exact && self.options.kv_type.is_none();
-        if !is_open || self.faithful_kv(engine).is_some() {
+        if !is_open || !engine.is_in_process() || self.faithful_kv(engine).is_some() {
             return None;
         }
         let config = best_config(self.hardware, engine.model, &self.options.tuned);

@@ -25,7 +25,7 @@ fn a_processor_computes_it_plainly_and_pays_for_the_scores() {
     assert_eq!(plain.attention(), Some(Attention::Plain));
     // 512 tokens, and what rounding them up to whole sequences can add, × heads × cells × 4 bytes.
     let heads = u64::from(models()["smollm2:135m"].shape.query_heads);
-    let scores = (512 + 31) * heads * (plain.local().kv_tokens / 32) * 4;
+    let scores = (512 + 31) * heads * (plain.local().unwrap().kv_tokens / 32) * 4;
     assert!(plain.compute_bytes.0 > scores, "{} of {scores}", plain.compute_bytes);
     assert!(fused.compute_bytes.0 < scores);
 }
@@ -48,7 +48,10 @@ fn contexts_for_long_prompts_need_the_fused_kernel() {
         let planned = plan(&cpu(128.0), &stack, &models, &PlanOptions::default(), &[]);
         let planned = planned.expect("it fits");
         let engine = the_engine(&planned);
-        assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), u64::from(context));
+        assert_eq!(
+            engine.local().unwrap().kv_tokens / u64::from(engine.sequences),
+            u64::from(context)
+        );
         assert_eq!(engine.attention(), Some(attention), "{context}");
     }
 }
@@ -61,9 +64,13 @@ fn a_long_context_among_short_ones_leaves_plain_attention_to_all() {
     let planned = plan(&cpu(128.0), &stack, &models(), &PlanOptions::default(), &[]);
     let planned = planned.expect("it fits");
     let engine = the_engine(&planned);
-    assert_eq!(engine.local().kv_layout, KvLayout::Streams);
+    assert_eq!(engine.local().unwrap().kv_layout, KvLayout::Streams);
     assert_eq!(engine.attention(), Some(Attention::Plain));
-    assert_eq!(engine.local().kv_tokens / u64::from(engine.sequences), 8192, "the price is paid");
+    assert_eq!(
+        engine.local().unwrap().kv_tokens / u64::from(engine.sequences),
+        8192,
+        "the price is paid"
+    );
 }
 
 /// The scores come before further slots, and after contexts: a little more memory than for the

@@ -53,7 +53,10 @@ fn an_encoder_has_weights_and_compute_and_no_cache() {
         (agent.status, agent.context, agent.kv_bytes),
         (AgentStatus::Planned, Tokens(512), Bytes(0))
     );
-    assert_eq!((engine.local().kv_tokens, engine.local().pooling), (0, Some(Pooling::Mean)));
+    assert_eq!(
+        (engine.local().unwrap().kv_tokens, engine.local().unwrap().pooling),
+        (0, Some(Pooling::Mean))
+    );
     let lines = plan.ledger.iter().filter(|line| line.engine == engine.id);
     let items: Vec<LedgerItem> = lines.map(|line| line.item).collect();
     assert_eq!(items, [LedgerItem::Weights, LedgerItem::Compute, LedgerItem::Overhead]);
@@ -67,7 +70,10 @@ fn the_other_agents_keep_what_they_have_without_it() {
     for (one, other) in without.agents.iter().zip(&with.agents) {
         assert_eq!((one.slots, one.context), (other.slots, other.context), "{}", one.name);
     }
-    assert_eq!(without.engines[0].local().threads, with.engines[0].local().threads);
+    assert_eq!(
+        without.engines[0].local().unwrap().threads,
+        with.engines[0].local().unwrap().threads
+    );
     assert_eq!(without.max_in_flight, with.max_in_flight);
 }
 
@@ -102,7 +108,7 @@ fn a_decoder_that_pools_has_a_cache_of_one_batch() {
     let plan = planned(&with_search("decoder", 1000));
     let (agent, engine) = search(&plan);
     assert_eq!(agent.context, Tokens(1000));
-    assert_eq!(engine.local().kv_tokens, 1024);
+    assert_eq!(engine.local().unwrap().kv_tokens, 1024);
     // 6 layers × 2 heads × (32 + 32) elements × 2 bytes × 1,024 cells.
     assert_eq!(engine.kv_bytes, Bytes(1_572_864));
     assert_eq!((engine.prefix_bytes, engine.preempt_bytes), (Bytes(0), Bytes(0)));

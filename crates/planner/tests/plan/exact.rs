@@ -20,7 +20,7 @@ fn summary(plan: &Plan) -> String {
         format!("{:<19}{slots:<9} {:<8} {reason}", agent.name, agent.kv_bytes)
     });
     let engines = plan.engines.iter().map(|e| {
-        let LocalSpec { kv_layout, kv_tokens, threads, .. } = e.local();
+        let LocalSpec { kv_layout, kv_tokens, threads, .. } = e.local().unwrap();
         let attention = e.attention().expect("of llama.cpp");
         let shape = format!(
             "{}: {} slots, {} sequences, {kv_layout:?} of {kv_tokens} cells, {attention:?} \
@@ -115,7 +115,8 @@ fn isolated_engines_pay_their_weights_each() {
     assert_eq!(ids, names);
     let weights = models()["smollm2:135m"].shape.weights_bytes;
     assert!(plan.engines.iter().all(|engine| engine.weights_bytes == weights));
-    let threads: Vec<u32> = plan.engines.iter().map(|engine| engine.local().threads).collect();
+    let threads: Vec<u32> =
+        plan.engines.iter().map(|engine| engine.local().unwrap().threads).collect();
     assert_eq!(threads, [2, 1, 1, 1, 1, 1, 1], "8 threads, the one that is left over to the first");
     let own = plan.agents.iter().map(|agent| agent.memory_bytes - agent.kv_bytes);
     assert_eq!(own.sum::<Bytes>(), weights * 7);
@@ -135,23 +136,27 @@ fn the_ledger_lists_every_byte() {
 
 #[test]
 fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
-    let stack = |contexts: [u32; 2]| StackSpec {
-        name: "two".to_owned(),
-        agents: vec![
-            agent("a", Tier::Executive, "qwen3:4b", contexts[0]),
-            agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
-        ],
+    let stack = |contexts: [u32; 2]| {
+        StackSpec::new(
+            "two",
+            vec![
+                agent("a", Tier::Executive, "qwen3:4b", contexts[0]),
+                agent("b", Tier::Executive, "qwen3:4b", contexts[1]),
+            ],
+        )
     };
     // No more in flight than slots: no sequences are lent.
     let hardware = |gb| machine("two", Bytes::from_gb(gb), 2, 4);
     let equal = planned(&hardware(128.0), &stack([4000, 4096]));
-    let equal = equal.engines[0].local();
+    let equal = equal.engines[0].local().unwrap();
     assert_eq!((equal.kv_layout, equal.kv_tokens), (KvLayout::Streams, 4 * 4096));
     // The largest context for each sequence: 9.7 GB instead of 5.0 in a pool.
     let roomy = planned(&hardware(128.0), &stack([512, 16384]));
     let tight = planned(&hardware(12.0), &stack([512, 16384]));
     let [streams, pool] = [&roomy, &tight].map(|plan| &plan.engines[0]);
-    let cells = |engine: &EnginePlan| (engine.local().kv_layout, engine.local().kv_tokens);
+    let cells = |engine: &EnginePlan| {
+        (engine.local().unwrap().kv_layout, engine.local().unwrap().kv_tokens)
+    };
     assert_eq!(cells(streams), (KvLayout::Streams, 4 * 16384));
     assert_eq!(cells(pool), (KvLayout::Unified, 2 * (512 + 16384)));
     let given = |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
@@ -162,10 +167,10 @@ fn streams_are_taken_wherever_they_fit_and_their_price_is_counted() {
     );
     for (plan, other) in [(&roomy, pool), (&tight, streams)] {
         let engine = &plan.engines[0];
-        assert_eq!(engine.kv_bytes, Bytes(147_456 * engine.local().kv_tokens));
+        assert_eq!(engine.kv_bytes, Bytes(147_456 * engine.local().unwrap().kv_tokens));
         assert!(plan.total_bytes <= plan.hardware.memory_budget_bytes);
         let costs = layout_costs(plan, engine, &models()["qwen3:4b"]).unwrap();
-        let [own, its] = match engine.local().kv_layout {
+        let [own, its] = match engine.local().unwrap().kv_layout {
             KvLayout::Streams => [costs.streams, costs.unified],
             KvLayout::Unified => [costs.unified, costs.streams],
         };
@@ -189,7 +194,7 @@ fn a_quarter_of_a_gigabyte_is_not_saved_at_the_cost_of_streams() {
     }
     let plan = planned(&machine("cpu-generic", Bytes::from_gb(25.3), 16, 32), &stack);
     let engine = &plan.engines[0];
-    assert_eq!(engine.local().kv_layout, KvLayout::Streams);
+    assert_eq!(engine.local().unwrap().kv_layout, KvLayout::Streams);
     assert_eq!(engine.attention(), Some(Attention::Plain));
     let costs = layout_costs(&plan, engine, &models()["smollm2:135m"]).unwrap();
     let more = costs.streams - costs.unified;
@@ -205,10 +210,7 @@ fn sliding_windows_lower_what_slots_cost() {
     for layer in &mut shape.layers {
         layer.window = Some(Tokens(512));
     }
-    let stack = StackSpec {
-        name: "one".to_owned(),
-        agents: vec![agent("a", Tier::Executive, "qwen3:4b", 8192)],
-    };
+    let stack = StackSpec::new("one", vec![agent("a", Tier::Executive, "qwen3:4b", 8192)]);
     let hardware = machine("one", Bytes::from_gb(128.0), 1, 1);
     let plan = plan(&hardware, &stack, &models, &PlanOptions::default(), &[]).unwrap();
     assert_eq!(plan.engines[0].kv_bytes, Bytes(147_456 * u64::from(512 + N_UBATCH)));
@@ -273,7 +275,7 @@ fn refusals_name_what_is_wrong_and_what_would_help() {
     insta::assert_snapshot!(refused(&spark(), &stack), @"agent `technical_director` uses the unknown model `qwen9:1t`: use one of qwen3:14b, qwen3:4b, qwen3:8b, smollm2:135m");
     let tiny = machine("tiny", Bytes::from_gb(2.0), 16, 32);
     insta::assert_snapshot!(refused(&tiny, &standard()), @"the stack does not fit the budget of 1.7 GB: its first agent, `executive`, needs 2.9 GB for one slot of its smallest context: use a stack with a smaller model, such as starter, or free memory");
-    let nobody = StackSpec { name: "nobody".to_owned(), agents: Vec::new() };
+    let nobody = StackSpec::new("nobody", Vec::new());
     let error = PlanError::NoAgents { stack: "nobody".to_owned() };
     assert_eq!(refused(&spark(), &nobody), error);
     let no_device = Hardware { devices: Vec::new(), ..spark() };

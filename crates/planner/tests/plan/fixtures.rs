@@ -36,14 +36,14 @@ pub fn standard() -> StackSpec {
         agent("coder", Specialists, "qwen3:14b", 16384),
         agent("analyst", Specialists, "qwen3:8b", 8192),
     ];
-    StackSpec { name: "standard".to_owned(), agents }
+    StackSpec::new("standard", agents)
 }
 
 /// The same seven on one small model, 2048 tokens each.
 pub fn starter() -> StackSpec {
     let small = |asked: AgentSpec| agent(&asked.name.0, asked.tier, "smollm2:135m", 2048);
     let agents = standard().agents.into_iter().map(small).collect();
-    StackSpec { name: "starter".to_owned(), agents }
+    StackSpec::new("starter", agents)
 }
 
 pub fn model(name: &str, layers: usize, heads: [u32; 2], weights: u64) -> PlannedModel {

@@ -32,9 +32,8 @@ fn small_models() -> impl Strategy<Value = Vec<PlannedModel>> {
 
 fn stacks(models: usize, agents: usize) -> impl Strategy<Value = StackSpec> {
     let one = (1u8..=4, 0..models, 1u32..5000, proptest::option::of(0u32..5000));
-    proptest::collection::vec(one, 1..=agents).prop_map(|agents| StackSpec {
-        name: "any".to_owned(),
-        agents: agents
+    proptest::collection::vec(one, 1..=agents).prop_map(|agents| {
+        let agents = agents
             .into_iter()
             .enumerate()
             .map(|(index, (tier, model, context, least))| {
@@ -43,7 +42,8 @@ fn stacks(models: usize, agents: usize) -> impl Strategy<Value = StackSpec> {
                 agent.min_context = least.map(|least| Tokens(1 + least % context));
                 agent
             })
-            .collect(),
+            .collect();
+        StackSpec::new("any", agents)
     })
 }
 
@@ -163,7 +163,10 @@ fn names(plan: &Plan) -> Vec<&AgentName> {
 }
 
 fn kv_types(plan: &Plan) -> Vec<(&str, KvType)> {
-    plan.engines.iter().map(|engine| (engine.id.as_str(), engine.local().kv_type)).collect()
+    plan.engines
+        .iter()
+        .map(|engine| (engine.id.as_str(), engine.local().unwrap().kv_type))
+        .collect()
 }
 
 fn same<'a>(plan: &'a Plan, agent: &AgentPlan) -> &'a AgentPlan {
@@ -255,7 +258,7 @@ proptest! {
     fn a_quantised_cache_was_measured_and_is_within_bounds(case in cases()) {
         let Ok(plan) = case.plan() else { return Ok(()) };
         for engine in &plan.engines {
-            if engine.local().kv_type == KvType::Q8_0 {
+            if engine.local().unwrap().kv_type == KvType::Q8_0 {
                 let index: usize = engine.model[1..].parse().unwrap();
                 prop_assert!(case.divergence[index].is_some_and(|nats| nats < Divergence::BOUND));
             }

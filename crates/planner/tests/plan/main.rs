@@ -3,6 +3,7 @@
 mod attention;
 mod curves;
 mod embedding;
+mod engines;
 mod exact;
 mod fixtures;
 mod growth;

@@ -33,7 +33,7 @@ fn with(hardware: &Hardware, stack: &StackSpec, tuned: &[TunedConfig]) -> Plan {
 }
 
 fn layout_and_threads(plan: &Plan) -> (KvLayout, u32) {
-    let LocalSpec { kv_layout, threads, .. } = plan.engines[0].local();
+    let LocalSpec { kv_layout, threads, .. } = plan.engines[0].local().unwrap();
     (*kv_layout, *threads)
 }
 
@@ -74,14 +74,15 @@ fn a_config_of_another_machine_model_or_file_is_not_used() {
 
 #[test]
 fn a_pool_that_was_measured_to_be_the_faster_is_taken_where_streams_would_fit() {
-    let stack = StackSpec {
-        name: "unequal".to_owned(),
-        agents: vec![
+    let stack = StackSpec::new(
+        "unequal",
+        vec![
             agent("long", Tier::Specialists, "smollm2:135m", 8192),
             agent("short", Tier::Executive, "smollm2:135m", 512),
         ],
-    };
-    let layout = |tuned: &[TunedConfig]| with(&spark(), &stack, tuned).engines[0].local().kv_layout;
+    );
+    let layout =
+        |tuned: &[TunedConfig]| with(&spark(), &stack, tuned).engines[0].local().unwrap().kv_layout;
     assert_eq!(layout(&[]), KvLayout::Streams);
     assert_eq!(layout(&[config("smollm2:135m", Some("b179"))]), KvLayout::Unified);
 }
@@ -89,13 +90,13 @@ fn a_pool_that_was_measured_to_be_the_faster_is_taken_where_streams_would_fit() 
 /// Unequal contexts: streams cost max(context) × sequences, and a small budget has no room for it.
 #[test]
 fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
-    let stack = StackSpec {
-        name: "unequal".to_owned(),
-        agents: vec![
+    let stack = StackSpec::new(
+        "unequal",
+        vec![
             agent("long", Tier::Specialists, "smollm2:135m", 8192),
             agent("short", Tier::Executive, "smollm2:135m", 512),
         ],
-    };
+    );
     let streams =
         TunedConfig { kv_layout: Some(KvLayout::Streams), ..config("smollm2:135m", Some("b179")) };
     let planned = |gb: f64| {
@@ -107,9 +108,12 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
         let slots =
             |plan: &Plan| plan.agents.iter().map(|a| (a.slots, a.context)).collect::<Vec<_>>();
         assert_eq!(slots(&measured), slots(&plain), "with {gb} GB no grant is reduced");
-        assert_eq!(plain.engines[0].local().kv_layout, measured.engines[0].local().kv_layout);
+        assert_eq!(
+            plain.engines[0].local().unwrap().kv_layout,
+            measured.engines[0].local().unwrap().kv_layout
+        );
         (
-            measured.engines[0].local().kv_layout,
+            measured.engines[0].local().unwrap().kv_layout,
             measured.provenance.contains_key("/engines/0/kv_layout"),
         )
     };
@@ -120,7 +124,8 @@ fn the_faster_layout_gives_way_where_an_agent_would_get_less() {
 #[test]
 fn several_engines_share_the_threads_of_the_device() {
     let plain = with(&spark(), &standard(), &[]);
-    let threads = |plan: &Plan| plan.engines.iter().map(|e| e.local().threads).collect::<Vec<_>>();
+    let threads =
+        |plan: &Plan| plan.engines.iter().map(|e| e.local().unwrap().threads).collect::<Vec<_>>();
     assert_eq!(threads(&plain), [3, 3, 2]);
     let mut one = config("qwen3:4b", None);
     one.threads = Some(Threads { engine: 1, http: 2 });

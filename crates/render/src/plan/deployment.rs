@@ -1,7 +1,9 @@
 //! Agents and their slots, in the format of the paper's §5.4.
 
 use harmonic_layout::{Width, wrap_lines};
-use harmonic_types::{AgentPlan, AgentStatus, BudgetRule, EnginePlan, Hardware, Plan, Tier};
+use harmonic_types::{
+    AgentPlan, AgentStatus, BudgetRule, EnginePlan, EngineSpec, Hardware, Plan, Tier,
+};
 
 use super::gb;
 
@@ -30,7 +32,7 @@ pub fn deployment(plan: &Plan, width: Width) -> String {
         }
     }
     let shared: Vec<&EnginePlan> =
-        plan.engines.iter().filter(|engine| engine.agents.len() > 1).collect();
+        plan.engines.iter().filter(|engine| engine.agents.len() > 1 && is_here(engine)).collect();
     if !shared.is_empty() {
         lines.push("[Weights, loaded once]".to_owned());
         lines.extend(shared.iter().map(|engine| weights_line(engine, longest)));
@@ -55,12 +57,18 @@ fn agent_line(agent: &AgentPlan, width: usize) -> String {
             return format!("  {:<width$}    –  skipped    {}", agent.name, agent.model);
         }
     };
+    let remote = if agent.leaves_machine { ", off this machine" } else { "" };
     let slots = format!("{}x", agent.slots);
     let memory = format!("({})", gb(agent.memory_bytes));
     format!(
-        "  {:<width$} {slots:>4}  {memory:<9}  {}, {} tokens{status}",
+        "  {:<width$} {slots:>4}  {memory:<9}  {}, {} tokens{remote}{status}",
         agent.name, agent.model, agent.context
     )
+}
+
+/// Whether the engine's weights are in this machine's memory.
+fn is_here(engine: &EnginePlan) -> bool {
+    !matches!(engine.spec, EngineSpec::Remote(_))
 }
 
 fn weights_line(engine: &EnginePlan, width: usize) -> String {

@@ -9,8 +9,8 @@ use harmonic_perfmodel::KvCost;
 use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
-    Attention, BudgetRule, Bytes, EnginePlan, Hardware, KvLayout, KvType, LedgerItem, ModelShape,
-    Plan, Provenance, RecurrentState, Sharing, Trade,
+    Attention, BudgetRule, Bytes, EnginePlan, EngineSpec, Hardware, KvLayout, KvType, LedgerItem,
+    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade,
 };
 
 use super::curve_text;
@@ -40,7 +40,14 @@ fn engine_ledger(
     shape: Option<&ModelShape>,
     width: Width,
 ) -> String {
-    let sequences = match engine.local().pooling {
+    if let EngineSpec::Remote(remote) = &engine.spec {
+        let whose = if remote.leaves_machine { "off this machine" } else { "on this machine" };
+        return format!(
+            "{}: {} at {}, {whose}, whose memory is its own",
+            engine.id, remote.model, remote.url
+        );
+    }
+    let sequences = match engine.pooling() {
         None => {
             format!("{} for {}", count(engine.sequences, "sequence"), count(engine.slots, "slot"))
         }
@@ -93,7 +100,7 @@ fn exact_item(
             ("prefix", text)
         }
         LedgerItem::Preempt => ("park", "saved state of preempted borrowers".to_owned()),
-        LedgerItem::Compute if engine.local().pooling.is_some() => {
+        LedgerItem::Compute if engine.pooling().is_some() => {
             ("compute", "masks, activations and outputs of all tokens of a batch".to_owned())
         }
         LedgerItem::Compute => {
@@ -108,7 +115,11 @@ fn exact_item(
             ("compute", text)
         }
         LedgerItem::Overhead => {
-            ("other", "threads, graph and vocabulary tables (estimate)".to_owned())
+            let program = match &engine.spec {
+                EngineSpec::Process(process) => format!(", and {} itself", process.program),
+                _ => String::new(),
+            };
+            ("other", format!("threads, graph and vocabulary tables{program} (estimate)"))
         }
     }
 }
@@ -116,15 +127,16 @@ fn exact_item(
 fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let contexts = plan.agents.iter().filter(|agent| agent.engine.as_ref() == Some(&engine.id));
     let largest = contexts.map(|agent| agent.context).max().unwrap_or_default();
-    let layout = match engine.local().kv_layout {
-        KvLayout::Streams => {
-            format!("{} tokens in total, {largest} for each sequence", engine.local().kv_tokens)
+    let cells = engine.kv_tokens().unwrap_or_default();
+    let layout = match engine.kv_layout() {
+        Some(KvLayout::Unified) => format!("unified pool of {cells} tokens"),
+        Some(KvLayout::Streams) | None => {
+            format!("{cells} tokens in total, {largest} for each sequence")
         }
-        KvLayout::Unified => format!("unified pool of {} tokens", engine.local().kv_tokens),
     };
-    let Some(shape) = shape else { return layout };
-    let per_token = KvCost::of(shape, engine.local().kv_type).bytes_per_token();
-    format!("{layout}; per token {per_token}: {}", geometry(shape, engine.local().kv_type))
+    let (Some(shape), Some(kv_type)) = (shape, engine.kv_type()) else { return layout };
+    let per_token = KvCost::of(shape, kv_type).bytes_per_token();
+    format!("{layout}; per token {per_token}: {}", geometry(shape, kv_type))
 }
 
 /// Composition of the recurrent state of one sequence.

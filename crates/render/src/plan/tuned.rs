@@ -36,8 +36,8 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>, width: Widt
     let mut lines: Vec<String> = plan
         .engines
         .iter()
-        .map(|engine| {
-            let has = engine.local().kv_layout;
+        .filter_map(|engine| Some((engine, engine.local()?.kv_layout)))
+        .map(|(engine, has)| {
             let mut parts = vec![format!("{}: {}", engine.id, layout(has))];
             parts.extend(config(engine).map(|PlanTuned { kv_layout, parallel, .. }| {
                 match kv_layout.filter(|faster| *faster != has) {
@@ -53,7 +53,8 @@ pub fn layouts(plan: &Plan, models: &BTreeMap<String, PlannedModel>, width: Widt
         })
         .collect();
     let exact = plan.budget == BudgetRule::Exact;
-    if exact && plan.engines.iter().any(|engine| config(engine).is_none()) {
+    if exact && plan.engines.iter().any(|engine| engine.is_in_process() && config(engine).is_none())
+    {
         let text = "streams if they fit the budget; `harmonic bench --layouts` measures both";
         lines.push(labelled("layout", text, width));
     }

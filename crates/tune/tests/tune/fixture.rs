@@ -71,7 +71,7 @@ struct FakeTrials(TrialResult, AtomicU32);
 impl Trials for FakeTrials {
     async fn measure(&self, plan: Plan, _: u32, _: u64) -> Result<f64, TrialError> {
         let turn = self.1.fetch_add(1, Ordering::Relaxed);
-        (self.0)(plan.engines[0].local(), turn)
+        (self.0)(plan.engines[0].local().unwrap(), turn)
     }
 }
 

@@ -10,8 +10,8 @@ const LENGTH: u32 = 9;
 /// Counter with a random start, as a conversation may hold ids of an earlier process.
 static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(fastrand::u64(..)));
 
-/// A new id, unique within this process up to 36⁹ ids.
-pub(super) fn next() -> String {
+/// A new id of a tool call, unique within this process up to 36⁹ ids.
+pub fn next_call_id() -> String {
     let mut left = NEXT.fetch_add(1, Ordering::Relaxed) % 36u64.pow(LENGTH);
     let mut id = String::new();
     for _ in 0..LENGTH {
