@@ -23,7 +23,7 @@ fn a_program_gets_its_arguments_variables_and_folder() {
     spec.arguments.extend(["a".into(), "b c".into()]);
     spec.environment.push(("ADDED".into(), "x=y".into()));
     spec.remove.push("HOME".into());
-    spec.folder = folder.path().to_owned();
+    folder.path().clone_into(&mut spec.folder);
     let end = end_of(&GuardedChild::start(&guard(), spec).unwrap());
     let path = std::env::var_os("PATH").unwrap_or_default().into_string().unwrap();
     let place = folder.path().canonicalize().unwrap().display().to_string();
