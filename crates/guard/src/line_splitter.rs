@@ -1,5 +1,7 @@
 //! Lines of a program's output, bounded and fit to be shown.
 
+use std::fmt::Write as _;
+
 use memchr::memchr2;
 
 /// Bytes of a line that are kept.
@@ -32,10 +34,12 @@ impl LineSplitter {
         }
         let text = String::from_utf8_lossy(&self.line);
         // Escape sequences must not reach a terminal by way of an error.
-        let shown = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+        let shown =
+            |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
         let mut text: String = text.chars().map(shown).collect();
         if self.cut > 0 {
-            text.push_str(&format!(" … [{} more bytes]", self.cut));
+            // Writing to a string cannot fail.
+            let _written = write!(text, " … [{} more bytes]", self.cut);
         }
         self.line.clear();
         self.cut = 0;

@@ -30,7 +30,8 @@ const KILLED: HowEnded = HowEnded::Stopped { killed: true };
 
 fn an_exit_status_is_reported_with_the_last_lines() {
     let tag = tag();
-    let child = GuardedChild::start(&guard(), script("echo one; echo two >&2; exit 3", &tag)).unwrap();
+    let child =
+        GuardedChild::start(&guard(), script("echo one; echo two >&2; exit 3", &tag)).unwrap();
     let end = end_of(&child);
     let mut lines = end.last_lines.clone();
     lines.sort();
@@ -53,7 +54,8 @@ fn a_child_that_heeds_sigterm_ends_in_its_own_way() {
     let child = started(text, &tag, 1);
     let end = stop(&child, LONG);
     assert_eq!(end.how, STOPPED);
-    assert_eq!(end.last_lines.last().map(String::as_str), Some("bye"));
+    // The shell says on its other stream that its own child has ended.
+    assert!(end.last_lines.iter().any(|line| line == "bye"), "{end}");
     wait_for_nothing(&tag);
 }
 
@@ -64,7 +66,7 @@ fn a_child_gets_sigterm_once() {
                 while [ $n = 0 ]; do sleep 0.01; done; \
                 for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.03; done; echo got $n";
     let end = stop(&started(text, &tag, 1), LONG);
-    assert_eq!(end.last_lines.last().map(String::as_str), Some("got 1"));
+    assert!(end.last_lines.iter().any(|line| line == "got 1"), "{end}");
     wait_for_nothing(&tag);
 }
 
@@ -136,7 +138,8 @@ fn what_a_child_leaves_behind_ends_with_it() {
 
 fn memory_and_numbers_are_those_of_all_processes() {
     let tag = tag();
-    let large = "import time; x = bytearray(64 << 20); print('large', flush=True); time.sleep(1000)";
+    let large =
+        "import time; x = bytearray(64 << 20); print('large', flush=True); time.sleep(1000)";
     let text = format!("sleep 1000 & setsid python3 -c \"{large}\" & wait");
     let child = started(&text, &tag, 1);
     let mut numbers = child.group_pids();

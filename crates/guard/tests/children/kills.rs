@@ -81,8 +81,11 @@ fn two_killed_guards_take_everything_along() {
     wait_for_all(&tag);
     let both = guards(std::process::id());
     // Neither can do anything for the other any more.
-    both.map(|guard| send(guard, Signal::STOP));
-    both.map(|guard| send(guard, Signal::KILL));
+    for signal in [Signal::STOP, Signal::KILL] {
+        for guard in both {
+            send(guard, signal);
+        }
+    }
     let end = end_of(&child);
     assert_eq!((end.how, end.left), (HowEnded::GuardLost, Vec::new()));
     assert_eq!(tagged(&tag), Vec::<u32>::new());
@@ -114,7 +117,9 @@ fn a_killed_orphan_of_a_child_is_waited_for() {
 }
 
 fn a_guard_that_is_asked_to_end_takes_everything_along() {
-    for (guard, signal) in [(0, Signal::TERM), (1, Signal::TERM), (0, Signal::HUP), (1, Signal::INT)] {
+    for (guard, signal) in
+        [(0, Signal::TERM), (1, Signal::TERM), (0, Signal::HUP), (1, Signal::INT)]
+    {
         let tag = tag();
         let child = started(WITH_RUNNER, &tag, 1);
         wait_for_all(&tag);

@@ -74,7 +74,7 @@ fn write(node: &Node, folder: &Path, next: &mut usize) -> (String, usize) {
     for child in &node.children {
         let (path, below) = write(child, folder, next);
         let session = if child.session { "setsid " } else { "" };
-        text.push_str(&format!("{session}sh {path} &\n"));
+        text.extend([session, "sh ", &path, " &\n"]);
         stay += below;
     }
     // The first is the program: if it left, that would be its end.
@@ -91,7 +91,8 @@ fn write(node: &Node, folder: &Path, next: &mut usize) -> (String, usize) {
 
 fn nothing_is_left_of_any_tree_whatever_is_killed() {
     let before = descriptors();
-    let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(root in node(), blow in blow())| {
         let (folder, tag) = (tempfile::tempdir().unwrap(), tag());
         let (path, stay) = write(&root, folder.path(), &mut 0);
@@ -109,7 +110,9 @@ fn nothing_is_left_of_any_tree_whatever_is_killed() {
                 let mut hit: Vec<u32> = indices.iter().map(|index| *index.get(&numbers)).collect();
                 hit.sort_unstable();
                 hit.dedup();
-                hit.into_iter().for_each(|number| send(number, Signal::KILL));
+                for number in hit {
+                    send(number, Signal::KILL);
+                }
             }
         }
         drop(child);
