@@ -8,7 +8,7 @@ use harmonic_events::{Outcome, TeamEvent};
 use harmonic_types::{AgentName, FinishReason, Format, Rejection, RemoteDialect, Request};
 
 use crate::scripted_server::{Received, ScriptedServer};
-use crate::setup::{ask, config, engine, listen, published, start, submit, until};
+use crate::setup::{ask, background, config, engine, listen, published, start, submit, until};
 
 const OPENAI: RemoteDialect = RemoteDialect::OpenAi;
 
@@ -24,10 +24,8 @@ async fn a_flood_never_delays_the_executive_by_more_than_one_answer() {
             running.push(server.next().await);
         }
         let mut left = 40 - running.len();
-        let mut executive = 40u64;
-        for _ in 0..5 {
+        for executive in 40..45 {
             let answer = submit(&engine, ask(executive, "executive"));
-            executive += 1;
             if sequences == 1 {
                 until(&engine, "executive", 0, 1).await;
                 running.remove(0).answer("coder").await;
@@ -136,7 +134,7 @@ async fn a_drain_finishes_what_is_open_and_cancels_it_at_its_end() {
     until(&engine, "coder", 1, 1).await;
     let drain = {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { engine.drain(Duration::from_mins(10)).await })
+        background(async move { engine.drain(Duration::from_mins(10)).await })
     };
     while engine.status().health != Health::Draining {
         tokio::time::sleep(Duration::from_millis(2)).await;
@@ -170,7 +168,7 @@ async fn a_dead_server_fails_its_requests_and_ends_the_engine() {
     received.open().await;
     let queued = {
         let engine = Arc::clone(&engine);
-        tokio::spawn(async move { engine.submit(ask(2, "coder")).await.map(drop) })
+        background(async move { engine.submit(ask(2, "coder")).await.map(drop) })
     };
     until(&engine, "coder", 1, 1).await;
     let ended = engine.ended();

@@ -4,7 +4,7 @@ use harmonic_engine::Engine;
 use harmonic_types::RemoteDialect;
 
 use crate::scripted_server::{ScriptedServer, delta, sse};
-use crate::setup::{ask, config, engine, start, submit, until};
+use crate::setup::{ask, background, config, engine, start, submit, until};
 
 const OPENAI: RemoteDialect = RemoteDialect::OpenAi;
 
@@ -27,7 +27,7 @@ async fn a_cancelled_request_closes_its_connection_and_frees_its_slot() {
     received.closed().await;
     until(&engine, "coder", 0, 0).await;
     // Cancelled before the server has answered.
-    let request = tokio::spawn(engine.submit(ask(2, "coder")));
+    let request = background(engine.submit(ask(2, "coder")));
     let received = server.next().await;
     request.abort();
     received.closed().await;
@@ -35,7 +35,7 @@ async fn a_cancelled_request_closes_its_connection_and_frees_its_slot() {
     // Cancelled in the queue.
     let first = submit(&engine, ask(3, "coder"));
     let received = server.next().await;
-    let waiting = tokio::spawn(engine.submit(ask(4, "coder")));
+    let waiting = background(engine.submit(ask(4, "coder")));
     until(&engine, "coder", 1, 1).await;
     waiting.abort();
     until(&engine, "coder", 1, 0).await;

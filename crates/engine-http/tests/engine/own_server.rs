@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::cost_models;
+use crate::setup::background;
 
 /// URL of a server in front of a simulated engine, for the rest of the test.
 fn server(config: &LocalConfig) -> String {
@@ -30,7 +31,7 @@ fn server(config: &LocalConfig) -> String {
         .expect("a free port");
     let url = format!("http://{}", listener.address());
     let stopped = std::future::pending();
-    tokio::spawn(serve(listener, models, Access::default(), Config::default(), stopped));
+    background(serve(listener, models, Access::default(), Config::default(), stopped));
     url
 }
 

@@ -7,6 +7,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::setup::background;
+
 /// A server on a free port. It ends with the test's runtime.
 pub struct ScriptedServer {
     pub url: String,
@@ -18,11 +20,11 @@ impl ScriptedServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (seen, requests) = mpsc::unbounded_channel();
-        tokio::spawn(async move {
+        background(async move {
             for connection in 0.. {
                 let Ok((stream, _)) = listener.accept().await else { return };
                 stream.set_nodelay(true).expect("an open socket");
-                tokio::spawn(serve(connection, stream, seen.clone()));
+                background(serve(connection, stream, seen.clone()));
             }
         });
         Self { url, requests }

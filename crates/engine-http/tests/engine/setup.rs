@@ -11,6 +11,8 @@ use harmonic_types::{
     RequestId, Role, Sampling, Tier, Tokens, Usage,
 };
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 /// Agent with a model of its own name on the server.
 pub fn agent(name: &str, tier: Tier, slots: u32) -> HttpAgent {
@@ -78,10 +80,18 @@ pub fn ask(id: u64, agent: &str) -> Request {
     Request::new(RequestId(id), AgentName::from(agent), messages)
 }
 
+/// Task that runs until it ends or the test does.
+pub fn background<F>(task: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    TaskTracker::new().spawn(task)
+}
+
 /// Answer to a request, submitted by a task of its own.
-pub fn submit(engine: &Arc<HttpEngine>, request: Request) -> tokio::task::JoinHandle<Answer> {
+pub fn submit(engine: &Arc<HttpEngine>, request: Request) -> JoinHandle<Answer> {
     let engine = Arc::clone(engine);
-    tokio::spawn(async move { collect(engine.submit(request).await.expect("admitted")).await })
+    background(async move { collect(engine.submit(request).await.expect("admitted")).await })
 }
 
 /// A collected answer.
