@@ -16,7 +16,7 @@ use crate::error::ProgramError;
 const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// Time after which a probe is ended. vLLM imports its libraries first.
-const PROBE_LIMIT: Duration = Duration::from_secs(120);
+const PROBE_LIMIT: Duration = Duration::from_mins(2);
 
 /// Interval at which the end of a probe is looked for.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
@@ -78,9 +78,7 @@ fn stated(program: EngineProgram, output: &str) -> Option<Version> {
         EngineProgram::Ollama => after("client version is").or_else(|| after("ollama version is")),
         EngineProgram::LlamaServer => after("version:"),
         // Warnings of its libraries come first.
-        EngineProgram::Vllm => {
-            output.lines().rev().find_map(|line| Version::parse(line.trim()))
-        }
+        EngineProgram::Vllm => output.lines().rev().find_map(|line| Version::parse(line.trim())),
     }
 }
 

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// An Ollama and a model for it.
+#[derive(Debug)]
 pub struct Subject {
     executable: PathBuf,
     gguf: PathBuf,

@@ -24,6 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// Context of the plan.
 pub const CONTEXT: Tokens = Tokens(1024);
 
+#[derive(Debug)]
 pub struct Server {
     process: Child,
     pub folder: TempDir,
@@ -78,11 +79,7 @@ impl Server {
     }
 
     /// As [`Server::start`], with a changed launch.
-    pub fn start_with(
-        subject: &Subject,
-        sequences: u32,
-        change: impl FnOnce(&mut Launch),
-    ) -> Self {
+    pub fn start_with(subject: &Subject, sequences: u32, change: impl FnOnce(&mut Launch)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let process = process(subject);
