@@ -154,10 +154,11 @@ impl ServerSettings {
             return Some(as_path(path));
         }
         if let Some(repo) = &self.hub_repo {
-            return Some(match (&self.hub_file, repo.split_once(':')) {
-                (Some(file), Some((repo, _))) => format!("hf:{repo}/{file}"),
-                (Some(file), None) => format!("hf:{repo}/{file}"),
-                (None, _) => format!("hf:{repo}"),
+            // A stated file replaces the quantisation.
+            let name = repo.split(':').next().unwrap_or_default();
+            return Some(match &self.hub_file {
+                Some(file) => format!("hf:{name}/{file}"),
+                None => format!("hf:{repo}"),
             });
         }
         self.model_url.clone()
@@ -187,7 +188,8 @@ impl ServerSettings {
 
 /// A path that a stack file does not read as a name.
 fn as_path(path: &str) -> String {
-    let is_path = path.contains('/') || path.starts_with(['.', '~']) || path.ends_with(".gguf");
+    let is_gguf = Path::new(path).extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    let is_path = is_gguf || path.contains('/') || path.starts_with(['.', '~']);
     if is_path { path.to_owned() } else { format!("./{path}") }
 }
 

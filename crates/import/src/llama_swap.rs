@@ -184,9 +184,10 @@ impl Model<'_> {
             let parameters = value.entries().filter(|_| key == "setParams");
             let Some(parameters) = parameters else {
                 let known = ["stripParams", "setParams", "setParamsByID"].contains(&key.as_str());
-                let (kind, reason) = match known {
-                    true => (NoteKind::NotExpressed, "requests are not changed"),
-                    false => (NoteKind::Unknown, "llama-swap has no such setting"),
+                let (kind, reason) = if known {
+                    (NoteKind::NotExpressed, "requests are not changed")
+                } else {
+                    (NoteKind::Unknown, "llama-swap has no such setting")
                 };
                 notes.add(kind, &place, &format!("filters.{key}"), reason);
                 continue;

@@ -107,6 +107,6 @@ mod tests {
         for word in ["c", "", "-", "--", "LLAMA_ARG_CTX_SIZE"] {
             assert_eq!(of_word(word), None, "{word}");
         }
-        assert_eq!((of_variable("-c"), of_key("version")), (None, None));
+        assert_eq!((of_variable("-c"), of_key("no-such")), (None, None));
     }
 }

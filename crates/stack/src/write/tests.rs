@@ -24,7 +24,7 @@ fn agent() -> impl Strategy<Value = AgentSpec> {
     let numbers = (0..4_usize, 1..=u32::MAX, option::of(1..=u32::MAX), any::<bool>());
     // Any text, with what TOML quotes or ends a string with.
     let text = || prop_oneof![any::<String>(), "[a\"'\\\\\r\n\t#\\[\\]=\u{7f}]{0,40}"];
-    (numbers, "[^ ]{1,30}", text(), text(), sampling()).prop_map(
+    (numbers, "\\S{1,30}", text(), text(), sampling()).prop_map(
         |((tier, context, least, thinking), model, role, system, sampling)| AgentSpec {
             name: AgentName(String::new()),
             tier: Tier::ALL[tier],
