@@ -25,6 +25,9 @@ use crate::summary::{self, RunSummary};
 const NEW: &str = ".new-";
 const REMOVED: &str = ".removed-";
 
+/// Times that the creation of a run is begun anew.
+const CREATIONS: u32 = 8;
+
 /// The folder of all runs.
 #[derive(Debug)]
 pub struct Store {
@@ -87,6 +90,26 @@ impl Store {
         if self.root.contains(&id.0) {
             return Err(JournalError::Exists { id });
         }
+        let mut attempts = 0;
+        loop {
+            match self.create_folder(header.clone()) {
+                // `keep` took it for the rest of an interrupted creation, before it was locked.
+                Err(JournalError::Locked { .. } | JournalError::File(_))
+                    if attempts < CREATIONS =>
+                {
+                    attempts += 1;
+                }
+                created => return created,
+            }
+        }
+    }
+
+    /// Creates the folder of a run, and puts it into its place.
+    fn create_folder<E: Serialize + DeserializeOwned>(
+        &self,
+        header: Header,
+    ) -> Result<Journal<E>, JournalError> {
+        let id = header.run.clone();
         let name = format!("{NEW}{id}");
         if self.root.contains(&name) {
             self.root.remove_folder(&name)?;

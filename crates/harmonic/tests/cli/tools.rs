@@ -293,7 +293,14 @@ fn what_the_tools_of_a_resumed_run_start_is_part_of_it() {
     signal(&run, "INT");
     end(run);
     let resumed = desk.start(&format!("runs resume {id} --tools mcp.json"));
-    desk.newest(|run| run["approvals"] == 1);
+    loop {
+        let listed = desk.run("runs list --json").json();
+        let runs = listed["runs"].as_array().unwrap();
+        if runs.iter().any(|run| run["id"] == id.as_str() && run["approvals"] == 1) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let second = token();
     assert_ne!(first, second);
     inside(&first).refuses(&["status 409"]);
@@ -304,8 +311,9 @@ fn what_the_tools_of_a_resumed_run_start_is_part_of_it() {
             break ran;
         }
     };
-    assert_eq!(parent(&ran), Some(id));
-    desk.answer(&["approve"]);
+    assert_eq!(parent(&ran).as_ref(), Some(&id));
+    let approved = desk.run(&format!("runs approve {id}"));
+    assert_eq!(approved.code, Some(0), "{approved:?}");
     assert_eq!(end(resumed).code, Some(0));
 }
 

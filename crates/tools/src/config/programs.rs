@@ -79,7 +79,7 @@ mod tests {
         let text = checked("server", None, Some(here)).unwrap_err();
         assert!(text.contains("`s`") && text.contains("no program `server`"), "{text}");
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let both = format!("/nowhere:{here}");
+        let both = format!("{here}/absent:{here}");
         for (command, cwd, path) in [
             ("sh", None, None),
             ("/bin/sh", None, Some("")),
@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(checked(command, cwd, path), Ok(()), "{command}");
         }
         for (command, cwd, path) in [
-            ("sh", None, Some("/nowhere")),
+            ("sh", None, Some(here)),
             ("no-such-program", None, None),
             ("/bin", None, None),
             ("./server", None, None),
@@ -98,7 +98,8 @@ mod tests {
             let text = checked(command, cwd, path).unwrap_err();
             assert!(text.contains(&format!("no program `{command}`")), "{text}");
         }
-        let text = checked("sh", Some("/nowhere"), None).unwrap_err();
-        assert!(text.contains("no folder `/nowhere`"), "{text}");
+        let absent = format!("{here}/absent");
+        let text = checked("sh", Some(&absent), None).unwrap_err();
+        assert!(text.contains(&format!("no folder `{absent}`")), "{text}");
     }
 }
