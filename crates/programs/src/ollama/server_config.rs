@@ -57,16 +57,13 @@ fn entries(map: &str) -> BTreeMap<String, String> {
     let mut value = String::new();
     for word in map.split(' ') {
         let next = (depth == 0).then(|| named(word)).flatten().filter(|(next, _)| *next > name);
-        let text = match next {
-            Some((next, text)) => {
-                insert(&mut entries, name, &mut value);
-                name = next;
-                text
-            }
-            None => {
-                value.push(' ');
-                word
-            }
+        let text = if let Some((next, text)) = next {
+            insert(&mut entries, name, &mut value);
+            name = next;
+            text
+        } else {
+            value.push(' ');
+            word
         };
         value.push_str(text);
         let opened = text.matches('[').count();
@@ -106,7 +103,8 @@ mod tests {
 
     #[test]
     fn each_setting_is_read_also_those_with_spaces() {
-        let log = format!("time=1 msg=\"server config\" env=\"map[OLLAMA_NUM_PARALLEL:9]\"\n{LINE}\n");
+        let log =
+            format!("time=1 msg=\"server config\" env=\"map[OLLAMA_NUM_PARALLEL:9]\"\n{LINE}\n");
         let read = server_config(&log).unwrap();
         for (name, value) in [
             ("OLLAMA_NUM_PARALLEL", "1"),
