@@ -79,7 +79,7 @@ impl Store {
     /// If its id is invalid or taken, its owner's name is too long, or a file cannot be written.
     pub fn create<E: Serialize + DeserializeOwned>(
         &self,
-        header: Header,
+        header: &Header,
     ) -> Result<Journal<E>, JournalError> {
         let id = header.run.clone();
         check(&id)?;
