@@ -249,14 +249,11 @@ impl<'a> ProgramStart<'a> {
             // First: another program may answer on the port that this one did not get.
             biased;
             end = child.ended() => Ok(Some(end)),
-            answered = timeout(READY_TIMEOUT, answered) => match answered {
-                Ok(()) => Ok(None),
-                Err(_) => {
-                    let minutes = READY_TIMEOUT.as_secs() / 60;
-                    let lines = child.last_lines().join("\n");
-                    Err(self.failed(format!("no answer within {minutes} minutes:\n{lines}")))
-                }
-            },
+            answered = timeout(READY_TIMEOUT, answered) => answered.map(|()| None).map_err(|_| {
+                let minutes = READY_TIMEOUT.as_secs() / 60;
+                let lines = child.last_lines().join("\n");
+                self.failed(format!("no answer within {minutes} minutes:\n{lines}"))
+            }),
         }
     }
 
