@@ -15,13 +15,11 @@ pub(crate) fn set_parameter(
     notes: &mut Notes,
 ) {
     if name == "num_ctx" {
-        match value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
-            Some(tokens) => draft.context = Some(Tokens(tokens)),
-            None => {
-                let reason =
-                    format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
-                notes.add(NoteKind::Invalid, place, name, reason);
-            }
+        if let Some(tokens) = value.trim().parse().ok().filter(|tokens| *tokens > 0) {
+            draft.context = Some(Tokens(tokens));
+        } else {
+            let reason = format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
+            notes.add(NoteKind::Invalid, place, name, reason);
         }
         return;
     }
