@@ -15,7 +15,7 @@ pub(crate) fn set_parameter(
     notes: &mut Notes,
 ) {
     if name == "num_ctx" {
-        if let Some(tokens) = value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
+        if let Some(tokens) = value.trim().parse().ok().filter(|tokens| *tokens > 0) {
             draft.context = Some(Tokens(tokens));
         } else {
             let reason = format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
@@ -76,10 +76,10 @@ mod tests {
         }
         assert_eq!(draft.context, Some(Tokens(8192)));
         assert_eq!((draft.sampling.temperature, draft.sampling.top_k), (Some(0.6), Some(20)));
-        let listed: Vec<_> =
+        let noted: Vec<_> =
             notes.list.iter().map(|note| (note.kind, note.subject.as_str())).collect();
         assert_eq!(
-            listed,
+            noted,
             [
                 (NoteKind::Invalid, "num_ctx"),
                 (NoteKind::Invalid, "top_p"),
