@@ -76,10 +76,10 @@ mod tests {
         }
         assert_eq!(draft.context, Some(Tokens(8192)));
         assert_eq!((draft.sampling.temperature, draft.sampling.top_k), (Some(0.6), Some(20)));
-        let noted: Vec<_> =
+        let listed: Vec<_> =
             notes.list.iter().map(|note| (note.kind, note.subject.as_str())).collect();
         assert_eq!(
-            noted,
+            listed,
             [
                 (NoteKind::Invalid, "num_ctx"),
                 (NoteKind::Invalid, "top_p"),
