@@ -15,7 +15,7 @@ pub(crate) fn set_parameter(
     notes: &mut Notes,
 ) {
     if name == "num_ctx" {
-        if let Some(tokens) = value.trim().parse().ok().filter(|tokens| *tokens > 0) {
+        if let Some(tokens) = value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
             draft.context = Some(Tokens(tokens));
         } else {
             let reason = format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
