@@ -32,6 +32,7 @@ pub mod keyring;
 pub mod listen;
 pub mod measure;
 pub mod models;
+pub mod needed_models;
 pub mod plan;
 mod power_samples;
 mod puller;

@@ -63,7 +63,8 @@ impl TeamRequest {
         stack.models_of(|agent| self.needs_model(stack, agent))
     }
 
-    fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
+    /// Whether the file of `agent`'s model must be on this machine.
+    pub(crate) fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
         let kind = stack.engine_of(&agent.name, self.default_engine()).kind();
         kind.needs_models() || (kind != EngineKind::Sim && embeds(&agent.model))
     }
