@@ -29,6 +29,7 @@ mod http_threads;
 pub mod inspect;
 pub mod instances;
 pub mod keyring;
+mod larger_contexts;
 pub mod listen;
 pub mod measure;
 pub mod models;

@@ -55,9 +55,8 @@ impl<'s> NeededModels<'s> {
         }
         let left_out = plan.agents.iter().filter(|agent| agent.engine.is_none());
         let left_out: Vec<AgentName> = left_out.map(|agent| agent.name.clone()).collect();
-        let names = stack.models_of(|agent| {
-            team.needs_model(stack, agent) && !left_out.contains(&agent.name)
-        });
+        let names = stack
+            .models_of(|agent| team.needs_model(stack, agent) && !left_out.contains(&agent.name));
         Ok(Self { names, left_out })
     }
 }

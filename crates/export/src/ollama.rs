@@ -63,9 +63,8 @@ impl Server<'_> {
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
         let loaded = self.loaded();
         let contexts = loaded.values().map(|(_, context)| *context);
-        let is_quantised = |(_, engine): &(&AgentPlan, &EnginePlan)| {
-            engine.kv_type() == Some(KvType::Q8_0)
-        };
+        let is_quantised =
+            |(_, engine): &(&AgentPlan, &EnginePlan)| engine.kv_type() == Some(KvType::Q8_0);
         let settings = Settings {
             host: "127.0.0.1".to_owned(),
             port: self.port,

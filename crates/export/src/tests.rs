@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use harmonic_models::catalog;
-use harmonic_programs::llama_server::Flags;
 use harmonic_planner::{PlanOptions, PlannedModel};
+use harmonic_programs::llama_server::Flags;
 use harmonic_types::Sharing;
 
 use self::modelfile::Modelfile;

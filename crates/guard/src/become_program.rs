@@ -41,7 +41,10 @@ fn execute(task: &Task) -> io::Error {
     // Changed here and not by the command, which would not say which of the two failed.
     if let Err(error) = std::env::set_current_dir(&child.folder) {
         let folder = child.folder.display();
-        return io::Error::new(error.kind(), format!("cannot enter the folder `{folder}`: {error}"));
+        return io::Error::new(
+            error.kind(),
+            format!("cannot enter the folder `{folder}`: {error}"),
+        );
     }
     let mut command = Command::new(&child.executable);
     command.args(&child.arguments);

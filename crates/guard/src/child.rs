@@ -93,7 +93,9 @@ impl GuardedChild {
             return Err(no_guard(source));
         }
         match has_started.recv_timeout(START) {
-            Ok(Ok(Started { child, inner })) => Ok(Self { name, pid: child, inner, guard, lines, end }),
+            Ok(Ok(Started { child, inner })) => {
+                Ok(Self { name, pid: child, inner, guard, lines, end })
+            }
             Ok(Err(reason)) => Err(GuardError::NotStarted { name, reason }),
             Err(RecvTimeoutError::Disconnected) => Err(failed("ended first")),
             Err(RecvTimeoutError::Timeout) => {

@@ -80,7 +80,10 @@ mod tests {
         assert_eq!(end.to_string(), "`ollama` exited with status 1");
         end.last_lines = (0..9).map(|number| format!("line {number}")).collect();
         let message = end.to_string();
-        assert!(message.ends_with("; its last output:\n  line 4\n  line 5\n  line 6\n  line 7\n  line 8"));
+        assert!(
+            message
+                .ends_with("; its last output:\n  line 4\n  line 5\n  line 6\n  line 7\n  line 8")
+        );
         end.left = vec![7];
         assert!(end.to_string().contains("(processes that do not end: [7])"));
     }

@@ -28,7 +28,9 @@ pub enum GuardError {
         source: io::Error,
     },
     /// Arguments and environment are too large.
-    #[error("cannot start `{name}`: its arguments and variables take {bytes} bytes, {limit} at most")]
+    #[error(
+        "cannot start `{name}`: its arguments and variables take {bytes} bytes, {limit} at most"
+    )]
     TooLarge {
         /// Name of the child.
         name: String,

@@ -32,7 +32,8 @@ impl LineSplitter {
         }
         let text = String::from_utf8_lossy(&self.line);
         // Escape sequences must not reach a terminal by way of an error.
-        let shown = |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+        let shown =
+            |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
         let mut text: String = text.chars().map(shown).collect();
         if self.cut > 0 {
             text.push_str(&format!(" … [{} more bytes]", self.cut));

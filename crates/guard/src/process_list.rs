@@ -6,7 +6,9 @@ mod linux;
 mod unlisted;
 
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{Process, adopt_orphans, descendants, end_with_parent, marked, reap_adopted};
+pub(crate) use linux::{
+    Process, adopt_orphans, descendants, end_with_parent, marked, reap_adopted,
+};
 #[cfg(not(target_os = "linux"))]
 pub(crate) use unlisted::{
     Process, adopt_orphans, descendants, end_with_parent, marked, reap_adopted,

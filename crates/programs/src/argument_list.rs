@@ -38,7 +38,8 @@ impl<'a> ArgumentList<'a> {
             let value = if switches.contains(&flag) {
                 None
             } else if valued.contains(&flag) {
-                let value = words.next().ok_or_else(|| invalid(word, "expected a value after it"))?;
+                let value =
+                    words.next().ok_or_else(|| invalid(word, "expected a value after it"))?;
                 Some(value.as_os_str())
             } else {
                 return Err(invalid(word, "expected a flag that is written here"));

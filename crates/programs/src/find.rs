@@ -26,7 +26,8 @@ pub fn find(
         return on_path(program.as_str().as_ref(), path).ok_or(ProgramError::NotFound { program });
     };
     let has_folder = named.components().count() > 1;
-    let found = if has_folder { named.to_owned() } else { on_path(named, path).unwrap_or_default() };
+    let found =
+        if has_folder { named.to_owned() } else { on_path(named, path).unwrap_or_default() };
     if !is_executable(&found) {
         return Err(ProgramError::NotExecutable { path: named.to_owned() });
     }

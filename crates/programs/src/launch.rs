@@ -47,7 +47,8 @@ impl Launch {
             EngineProgram::Ollama | EngineProgram::LlamaServer => name.starts_with("LLAMA_ARG_"),
             EngineProgram::Vllm => false,
         };
-        let known: Vec<String> = inherited.into_iter().filter(is_setting).map(str::to_owned).collect();
+        let known: Vec<String> =
+            inherited.into_iter().filter(is_setting).map(str::to_owned).collect();
         self.remove.extend(known);
         self.remove.sort_unstable();
         self.remove.dedup();

@@ -127,8 +127,7 @@ pub(crate) fn read_back(launch: &Launch) -> Result<InForce, ProgramError> {
     for (name, value) in &launch.environment {
         if !others.contains(&name.as_str()) {
             let text = value.to_str();
-            let text =
-                text.ok_or_else(|| invalid(format!("variable {name}"), "expected UTF-8"))?;
+            let text = text.ok_or_else(|| invalid(format!("variable {name}"), "expected UTF-8"))?;
             variables.push((name.as_str(), text));
         }
     }

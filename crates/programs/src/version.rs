@@ -78,9 +78,7 @@ fn stated(program: EngineProgram, output: &str) -> Option<Version> {
         EngineProgram::Ollama => after("client version is").or_else(|| after("ollama version is")),
         EngineProgram::LlamaServer => after("version:"),
         // Warnings of its libraries come first.
-        EngineProgram::Vllm => {
-            output.lines().rev().find_map(|line| Version::parse(line.trim()))
-        }
+        EngineProgram::Vllm => output.lines().rev().find_map(|line| Version::parse(line.trim())),
     }
 }
 

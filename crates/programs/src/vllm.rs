@@ -37,10 +37,10 @@ pub(crate) fn launch(
         reason,
         remedy,
     };
-    let model = process
-        .path
-        .clone()
-        .ok_or_else(|| ProgramError::NoModelFile { program: PROGRAM, model: engine.model.clone() })?;
+    let model = process.path.clone().ok_or_else(|| ProgramError::NoModelFile {
+        program: PROGRAM,
+        model: engine.model.clone(),
+    })?;
     if process.kv_type != KvType::F16 {
         let reason = format!("it has no KV cache of type {}", process.kv_type);
         return Err(unsupported(reason, "use an f16 KV cache"));

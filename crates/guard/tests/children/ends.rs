@@ -30,7 +30,8 @@ const KILLED: HowEnded = HowEnded::Stopped { killed: true };
 
 fn an_exit_status_is_reported_with_the_last_lines() {
     let tag = tag();
-    let child = GuardedChild::start(&guard(), script("echo one; echo two >&2; exit 3", &tag)).unwrap();
+    let child =
+        GuardedChild::start(&guard(), script("echo one; echo two >&2; exit 3", &tag)).unwrap();
     let end = end_of(&child);
     let mut lines = end.last_lines.clone();
     lines.sort();
@@ -136,7 +137,8 @@ fn what_a_child_leaves_behind_ends_with_it() {
 
 fn memory_and_numbers_are_those_of_all_processes() {
     let tag = tag();
-    let large = "import time; x = bytearray(64 << 20); print('large', flush=True); time.sleep(1000)";
+    let large =
+        "import time; x = bytearray(64 << 20); print('large', flush=True); time.sleep(1000)";
     let text = format!("sleep 1000 & setsid python3 -c \"{large}\" & wait");
     let child = started(&text, &tag, 1);
     let mut numbers = child.group_pids();

@@ -114,7 +114,9 @@ fn a_killed_orphan_of_a_child_is_waited_for() {
 }
 
 fn a_guard_that_is_asked_to_end_takes_everything_along() {
-    for (guard, signal) in [(0, Signal::TERM), (1, Signal::TERM), (0, Signal::HUP), (1, Signal::INT)] {
+    for (guard, signal) in
+        [(0, Signal::TERM), (1, Signal::TERM), (0, Signal::HUP), (1, Signal::INT)]
+    {
         let tag = tag();
         let child = started(WITH_RUNNER, &tag, 1);
         wait_for_all(&tag);

@@ -69,7 +69,8 @@ fn a_folder_that_is_none_is_named() {
 
 fn a_guard_that_is_none_is_named() {
     let tag = tag();
-    let other = |executable: &str| GuardCommand { executable: executable.into(), arguments: Vec::new() };
+    let other =
+        |executable: &str| GuardCommand { executable: executable.into(), arguments: Vec::new() };
     let error = GuardedChild::start(&other("/no/guard"), script("", &tag)).expect_err("no guard");
     assert!(matches!(error, GuardError::NoGuard { .. }), "{error:?}");
     assert!(error.to_string().contains("`/no/guard` of `test`"), "{error}");

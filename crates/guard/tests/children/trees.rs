@@ -91,7 +91,8 @@ fn write(node: &Node, folder: &Path, next: &mut usize) -> (String, usize) {
 
 fn nothing_is_left_of_any_tree_whatever_is_killed() {
     let before = descriptors();
-    let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(root in node(), blow in blow())| {
         let (folder, tag) = (tempfile::tempdir().unwrap(), tag());
         let (path, stay) = write(&root, folder.path(), &mut 0);

@@ -172,7 +172,8 @@ fn the_settings_of_the_paper_are_set_for_its_profile_alone() {
 
 #[test]
 fn inherited_variables_that_change_the_plan_are_withheld() {
-    let inherited = ["PATH", "LLAMA_ARG_CTX_SIZE", "LLAMA_ARG_FIT", "OLLAMA_LLM_LIBRARY", "LLAMA_LOG"];
+    let inherited =
+        ["PATH", "LLAMA_ARG_CTX_SIZE", "LLAMA_ARG_FIT", "OLLAMA_LLM_LIBRARY", "LLAMA_LOG"];
     for program in [EngineProgram::Ollama, EngineProgram::LlamaServer] {
         let process = process(program);
         let engine = engine("cpu", 1, Bytes(1), process.clone());
@@ -197,11 +198,8 @@ fn a_plan_that_a_program_cannot_carry_out_is_refused_with_a_remedy() {
         error.to_string()
     };
     for program in [EngineProgram::Ollama, EngineProgram::LlamaServer] {
-        let quantised = ProcessSpec {
-            kv_type: KvType::Q8_0,
-            attention: Attention::Plain,
-            ..process(program)
-        };
+        let quantised =
+            ProcessSpec { kv_type: KvType::Q8_0, attention: Attention::Plain, ..process(program) };
         let error = refused("cpu", quantised, MEMORY, &place());
         assert!(error.contains("flash attention"), "{error}");
     }

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use harmonic_types::{Attention, Bytes, EngineProgram, KvLayout, KvType, Pooling, Sampling, Tokens};
+use harmonic_types::{
+    Attention, Bytes, EngineProgram, KvLayout, KvType, Pooling, Sampling, Tokens,
+};
 
 use super::tokens;
 use crate::argument_list::ArgumentList;
@@ -227,8 +229,7 @@ fn embedding(list: &ArgumentList<'_>) -> Result<Option<Embedding>, ProgramError>
     let name: String = list.required("--pooling")?;
     let known = [Pooling::Mean, Pooling::Cls, Pooling::Last];
     let pooling = known.into_iter().find(|pooling| pooling_name(*pooling) == name);
-    let pooling =
-        pooling.ok_or_else(|| list.invalid("--pooling", "expected mean, cls or last"))?;
+    let pooling = pooling.ok_or_else(|| list.invalid("--pooling", "expected mean, cls or last"))?;
     Ok(Some(Embedding { pooling, batch: list.required("-ub")? }))
 }
 

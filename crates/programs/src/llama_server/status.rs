@@ -162,7 +162,8 @@ mod tests {
         assert_eq!((props.slots, props.context), (32, Tokens(2048)));
         assert_eq!(judge(&props, &wanted(32, 2048)), []);
         assert_eq!(judge(&props, &wanted(32, 2000)), [], "rounded up");
-        let codes = |wanted| judge(&props, &wanted).into_iter().map(|it| it.code).collect::<Vec<_>>();
+        let codes =
+            |wanted| judge(&props, &wanted).into_iter().map(|it| it.code).collect::<Vec<_>>();
         assert_eq!(codes(wanted(8, 2048)), ["llama-server-slots"]);
         assert_eq!(codes(wanted(33, 4096)), ["llama-server-slots", "llama-server-context"]);
     }

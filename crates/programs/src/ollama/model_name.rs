@@ -73,9 +73,10 @@ mod tests {
         assert_eq!(name.manifest(), PathBuf::from("registry.ollama.ai/library/coder/latest"));
         assert_eq!("Qwen3:4b".parse::<ModelName>().unwrap().folded(), "qwen3:4b");
         let long = "a".repeat(81);
-        for other in
-            ["", ":", "a:", ":b", "a:b:c", "../x", "a/b", "..", ".a", "a:..", "a b", "ü", "a\0", &long]
-        {
+        for other in [
+            "", ":", "a:", ":b", "a:b:c", "../x", "a/b", "..", ".a", "a:..", "a b", "ü", "a\0",
+            &long,
+        ] {
             assert!(other.parse::<ModelName>().is_err(), "{other}");
         }
     }

@@ -9,12 +9,15 @@ use crate::version::Version;
 const ALWAYS: [&str; 6] = ["mllama", "qwen3vl", "qwen3vlmoe", "qwen3next", "lfm2", "lfm2moe"];
 
 /// Those that later versions added; the last one without them that was read is 0.15.
-const LATER: [&str; 5] =
-    ["qwen35", "qwen35moe", "nemotron_h", "nemotron_h_moe", "nemotron_h_omni"];
+const LATER: [&str; 5] = ["qwen35", "qwen35moe", "nemotron_h", "nemotron_h_moe", "nemotron_h_omni"];
 
 /// Why this Ollama has one slot for a model of that GGUF architecture; `None` if it has as many as
 /// wanted.
-pub fn one_slot(architecture: &str, computes_embeddings: bool, version: &Version) -> Option<String> {
+pub fn one_slot(
+    architecture: &str,
+    computes_embeddings: bool,
+    version: &Version,
+) -> Option<String> {
     if computes_embeddings {
         return Some(format!("Ollama {version} has one slot for a model that computes embeddings"));
     }

@@ -256,7 +256,10 @@ mod tests {
             ("stop", json!(["a", 1])),
         ] {
             let refused = parameters.set(name, &value).unwrap_err().to_string();
-            assert!(refused.contains(&format!("invalid parameter `{name}`: expected")), "{refused}");
+            assert!(
+                refused.contains(&format!("invalid parameter `{name}`: expected")),
+                "{refused}"
+            );
         }
         assert_eq!(parameters, Parameters::default());
     }

@@ -106,7 +106,8 @@ mod tests {
 
     #[test]
     fn each_setting_is_read_also_those_with_spaces() {
-        let log = format!("time=1 msg=\"server config\" env=\"map[OLLAMA_NUM_PARALLEL:9]\"\n{LINE}\n");
+        let log =
+            format!("time=1 msg=\"server config\" env=\"map[OLLAMA_NUM_PARALLEL:9]\"\n{LINE}\n");
         let read = server_config(&log).unwrap();
         for (name, value) in [
             ("OLLAMA_NUM_PARALLEL", "1"),

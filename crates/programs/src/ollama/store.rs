@@ -18,7 +18,9 @@ use harmonic_fsutil::{FileLock, read};
 use harmonic_types::Tokens;
 
 use self::blobs::Blobs;
-use super::manifest::{CONFIG, Config, MAX_MANIFEST, MODEL, Manifest, PARAMETERS, SYSTEM, TEMPLATE};
+use super::manifest::{
+    CONFIG, Config, MAX_MANIFEST, MODEL, Manifest, PARAMETERS, SYSTEM, TEMPLATE,
+};
 use super::{ModelName, Parameters};
 use crate::error::ProgramError;
 
@@ -168,11 +170,8 @@ fn json(document: &impl serde::Serialize) -> Result<String, ProgramError> {
 
 /// The name of `model`, if all its fields are valid.
 fn validate(model: &OllamaModel) -> Result<ModelName, ProgramError> {
-    let invalid = |what: String, expected| ProgramError::Model {
-        model: model.name.clone(),
-        what,
-        expected,
-    };
+    let invalid =
+        |what: String, expected| ProgramError::Model { model: model.name.clone(), what, expected };
     let name: ModelName =
         model.name.parse().map_err(|expected| invalid("name".to_owned(), expected))?;
     let is_digest = model.digest.len() == 64
@@ -228,7 +227,8 @@ pub fn register(store: &Path, models: &[OllamaModel]) -> Result<(), ProgramError
     for name in &names {
         let is_foreign = store.manifest(name)?.is_some_and(|manifest| !manifest.is_ours());
         // Ollama would take one for the other.
-        let differs_by_case = |other: &&ModelName| *other != name && other.folded() == name.folded();
+        let differs_by_case =
+            |other: &&ModelName| *other != name && other.folded() == name.folded();
         if is_foreign || there.iter().any(|other| differs_by_case(&other)) {
             return Err(store.foreign(name));
         }

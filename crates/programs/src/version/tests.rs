@@ -16,7 +16,8 @@ fn the_version_is_found_in_what_each_program_prints() {
     let ollama = "Warning: could not connect to a running Ollama instance\n\
                   Warning: client version is 0.33.0\n";
     let other_server = "ollama version is 0.15.6\nWarning: client version is 0.33.0\n";
-    let llama = "ggml_cuda_init: found 0 devices\nversion: 11434 (a1b2c3d)\nbuilt with GNU 12.2.0\n";
+    let llama =
+        "ggml_cuda_init: found 0 devices\nversion: 11434 (a1b2c3d)\nbuilt with GNU 12.2.0\n";
     let vllm = "INFO 11-29 12:00:00 [__init__.py:216] platform cpu\n0.24.0rc1.dev3+g12\n";
     for (program, output, expected) in [
         (EngineProgram::Ollama, ollama, "0.33.0"),
@@ -28,7 +29,9 @@ fn the_version_is_found_in_what_each_program_prints() {
         assert_eq!(stated(program, output).unwrap().to_string(), expected, "{output}");
     }
     for program in EngineProgram::ALL {
-        for other in ["", "usage: program [FILE]", "version", "version: unknown", "99999999999999999999999"] {
+        for other in
+            ["", "usage: program [FILE]", "version", "version: unknown", "99999999999999999999999"]
+        {
             assert_eq!(stated(program, other), None, "{program} {other}");
         }
     }

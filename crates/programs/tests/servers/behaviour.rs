@@ -165,7 +165,13 @@ pub fn an_answer_whose_runner_ends_has_no_end_and_the_next_one_has(subject: &Sub
         assert!(first.contains("assistant"), "{first}");
         signal(runner, "KILL");
         let rest = answer.text();
-        let ends = ["[DONE]", "\"done\":true", "\"done\": true", "\"finish_reason\":\"", "\"finish_reason\": \""];
+        let ends = [
+            "[DONE]",
+            "\"done\":true",
+            "\"done\": true",
+            "\"finish_reason\":\"",
+            "\"finish_reason\": \"",
+        ];
         assert!(ends.iter().all(|end| !rest.contains(end)), "{path}: {rest}");
         assert_eq!(path == CHAT, rest.contains("\"error\""), "{path}: {rest}");
         preload(&server);

@@ -78,11 +78,7 @@ impl Server {
     }
 
     /// As [`Server::start`], with a changed launch.
-    pub fn start_with(
-        subject: &Subject,
-        sequences: u32,
-        change: impl FnOnce(&mut Launch),
-    ) -> Self {
+    pub fn start_with(subject: &Subject, sequences: u32, change: impl FnOnce(&mut Launch)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let process = process(subject);

@@ -78,8 +78,12 @@ fn a_model_is_a_manifest_with_small_layers_and_a_link_to_its_file() {
     assert_eq!(parameters["num_ctx"], 2048);
     assert_eq!(parameters["temperature"], 0.7);
     let config: Value =
-        serde_json::from_slice(&fixture.layer(&manifest, "container.image.v1+json").unwrap()).unwrap();
-    assert_eq!((&config["model_family"], &config["model_format"]), (&"llama".into(), &"gguf".into()));
+        serde_json::from_slice(&fixture.layer(&manifest, "container.image.v1+json").unwrap())
+            .unwrap();
+    assert_eq!(
+        (&config["model_family"], &config["model_format"]),
+        (&"llama".into(), &"gguf".into())
+    );
     assert_eq!(fixture.layer(&manifest, ".template"), None);
     let blob = fixture.store().join("blobs").join(format!("sha256-{}", "ab".repeat(32)));
     assert_eq!(fs::read_link(blob).unwrap(), fixture.gguf());
@@ -125,7 +129,8 @@ fn models_of_others_are_neither_replaced_nor_removed() {
         fs::write(&path, theirs).unwrap();
         register(&fixture.store(), &[fixture.model("new")]).unwrap();
         for name in ["theirs", "Theirs"] {
-            let refused = register(&fixture.store(), &[fixture.model(name)]).unwrap_err().to_string();
+            let refused =
+                register(&fixture.store(), &[fixture.model(name)]).unwrap_err().to_string();
             assert!(refused.contains(&format!("`{name}:latest` exists in")), "{refused}");
         }
         let refused = unregister(&fixture.store(), &["theirs".to_owned()]).unwrap_err();
