@@ -129,6 +129,16 @@ impl ListenConfig {
         })
     }
 
+    /// Checks that the address is free.
+    ///
+    /// # Errors
+    /// When the port is in use, or the address is not one of this machine.
+    pub async fn check_address(&self) -> Result<()> {
+        // Without a connection, the port is free again at once.
+        drop(harmonic_gateway::bind(self.address).await?);
+        Ok(())
+    }
+
     /// Whether a request needs a key.
     pub fn needs_key(&self) -> bool {
         self.access.keys.is_some()

@@ -10,7 +10,7 @@ use harmonic_models::catalog;
 use harmonic_planner::PlanOptions;
 use harmonic_stack::StackError;
 use harmonic_types::{
-    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Plan, Sharing,
+    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Finding, Plan, Sharing,
     StackSpec, Tokens,
 };
 
@@ -77,6 +77,26 @@ impl TeamRequest {
             && agents.all(|agent| {
                 stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
             })
+    }
+
+    /// Slots that were requested and that `plan` does not give.
+    pub fn unmet_slots(&self, plan: &Plan) -> Vec<Finding> {
+        let unmet = |request: &SlotRequest| {
+            let agent = plan.agents.iter().find(|agent| agent.name == request.agent)?;
+            let granted = match (&agent.engine, agent.slots) {
+                (Some(_), slots) if slots >= request.slots => return None,
+                (Some(_), 1) => "it gets 1 slot".to_owned(),
+                (Some(_), slots) => format!("it gets {slots} slots"),
+                (None, _) => "it is left out".to_owned(),
+            };
+            let reason = agent.reason.as_deref().unwrap_or("the plan has no room for more");
+            Some(Finding::new(
+                "slots-not-given",
+                format!("--slots {request} does not fit: {granted} ({reason})"),
+                "give --slots to other agents, too, and fewer; or use a smaller --context or stack",
+            ))
+        };
+        self.slots.iter().filter_map(unmet).collect()
     }
 
     /// The stack of this team.

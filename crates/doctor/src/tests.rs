@@ -133,10 +133,28 @@ fn used_memory_lists_the_largest_processes() {
     assert!(advice.why.contains("54.0 GB") && advice.why.contains("34.0 GB"), "{advice:?}");
     assert!(advice.hint.contains("ollama stop"), "{advice:?}");
 
+    machine.file("proc/8/status", "Name:\tgame\nVmRSS:\t 20000000 kB\nPPid:\t1\n");
+    assert_eq!(machine.only().hint, "stop unneeded programs: `kill 8` ends game");
+
     machine.hardware.memory_available_bytes = Bytes(53 * GB);
     assert_eq!(machine.only().severity, Severity::Note);
     machine.hardware.memory_available_bytes = Bytes(400_000_000);
     assert_eq!(machine.only().severity, Severity::Error);
+}
+
+#[test]
+fn a_team_of_ours_is_stopped_by_its_command_and_so_are_the_programs_that_it_runs() {
+    let mut machine = Machine::new();
+    machine.hardware.memory_available_bytes = Bytes(20 * GB);
+    machine.facts.teams = BTreeMap::from([(5, "harmonic down --port 5000".to_owned())]);
+    machine
+        .file("proc/5/status", "Name:\tharmonic\nVmRSS:\t 3000000 kB\nPPid:\t1\n")
+        .file("proc/6/status", "Name:\tguard\nVmRSS:\t 90 kB\nPPid:\t5\n")
+        .file("proc/7/status", "Name:\tollama\nVmRSS:\t 9000 kB\nPPid:\t6\n");
+    let hint = "belongs to a team of harmonic: `harmonic down --port 5000` stops that team";
+    assert_eq!(machine.only().hint, format!("harmonic {hint}"));
+    machine.file("proc/7/status", "Name:\tollama\nVmRSS:\t 9000000 kB\nPPid:\t6\n");
+    assert_eq!(machine.only().hint, format!("ollama {hint}"));
 }
 
 #[test]

@@ -169,7 +169,7 @@ pub fn sharing(plan: &Plan) -> String {
         (1, Sharing::Isolated) => "one engine".to_owned(),
         (count, _) => format!("{count} engines"),
     };
-    let most = plan.max_in_flight;
+    let most = most_in_flight(plan);
     let meaning = if slots > most {
         format!(
             "a slot is an agent's right to run one request; the machine runs {most} at a time, and \
@@ -182,6 +182,18 @@ pub fn sharing(plan: &Plan) -> String {
     format!(
         "{placed} agents on {engines}; {slots} slots guaranteed, at most {most} in flight: {meaning}"
     )
+}
+
+/// Requests that can be in flight at a time: the plan's limit, or the sequences of the engines of this
+/// machine where they are fewer, and those of servers elsewhere.
+fn most_in_flight(plan: &Plan) -> u32 {
+    let sequences = |engines: &dyn Fn(&EnginePlan) -> bool| {
+        let engines = plan.engines.iter().filter(|engine| engines(engine));
+        engines.map(|engine| engine.sequences).fold(0, u32::saturating_add)
+    };
+    let is_remote = |engine: &EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
+    let here = sequences(&|engine| !is_remote(engine));
+    here.min(plan.max_in_flight).saturating_add(sequences(&is_remote))
 }
 
 /// What was given up, and contexts limited by a model, one line each; `None` if there are none.

@@ -192,6 +192,10 @@ mod tests {
         for run in [sample::nothing(), sample::died(), sample::open()] {
             let page = render(&run);
             assert!(page.ends_with("</html>") && !page.contains("NaN"), "{page}");
+            // Neither an axis without points nor a column without a word.
+            assert!(!page.contains("<svg") || page.contains("</circle>") || page.contains("<path"));
         }
+        let empty = render(&sample::nothing());
+        assert!(!empty.contains("<svg") && !empty.contains(">verdict<"), "{empty}");
     }
 }

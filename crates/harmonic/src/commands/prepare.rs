@@ -74,5 +74,6 @@ pub async fn plan(
     let Prepared { hardware, stack, is_replaced } =
         self::stack(team, Need::Planned, settings, yes, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?;
+    team.unmet_slots(&plan).iter().for_each(|finding| printer.finding(finding));
     Ok((plan, is_replaced))
 }
