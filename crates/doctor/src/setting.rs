@@ -48,17 +48,21 @@ const DEFAULT_CONTEXTS: [(Bytes, u64); 3] =
 /// The default context of Ollama on that machine, and what 8192 tokens cost instead.
 fn default_context(hardware: &Hardware) -> String {
     let gpus = hardware.devices.iter().filter(|device| device.kind != DeviceKind::Cpu);
-    let memory: Bytes = gpus.filter_map(|device| device.memory_bytes).sum();
-    let default = DEFAULT_CONTEXTS.iter().find(|(least, _)| memory >= *least);
-    let tokens = default.map_or(4096, |(_, tokens)| *tokens);
-    let whose = match memory {
-        Bytes::ZERO => "without memory of a GPU of its own".to_owned(),
-        memory => format!("with {memory} of GPU memory"),
+    let memory: Option<Bytes> = gpus.map(|device| device.memory_bytes).sum();
+    let of = |memory: Bytes| DEFAULT_CONTEXTS.iter().find(|(least, _)| memory >= *least);
+    let (default, tokens) = match memory {
+        Some(Bytes::ZERO) => ("without a GPU is".to_owned(), of(Bytes::ZERO)),
+        Some(memory) => (format!("with {memory} of GPU memory is"), of(memory)),
+        // The driver's share for a GPU without memory of its own is a setting.
+        None => {
+            ("follows the memory that the GPU is given, up to".to_owned(), DEFAULT_CONTEXTS.first())
+        }
     };
+    let tokens = tokens.map_or(0, |(_, tokens)| *tokens);
     let kv = |tokens: u64| Bytes(KV_PER_TOKEN.0 * tokens);
     format!(
-        "the default of a machine {whose} is {tokens} tokens per slot: {} of KV cache for \
-         qwen3:4b; 8192 tokens, the context of most of our agents, need {}",
+        "the default {default} {tokens} tokens per slot: {} of KV cache for qwen3:4b; 8192 tokens, \
+         the context of most of our agents, need {}",
         kv(tokens),
         kv(8192)
     )

@@ -414,3 +414,24 @@ mod ollama_settings {
         assert_eq!(machine.codes(), []);
     }
 }
+
+#[test]
+fn the_default_context_of_ollama_is_that_of_this_machine() {
+    let mut machine = Machine::new();
+    let why = |machine: &Machine| {
+        let settings = engine_settings(&machine.hardware, false);
+        let found = settings.into_iter().find(|it| it.variable == "OLLAMA_CONTEXT_LENGTH");
+        found.unwrap().why
+    };
+    insta::assert_snapshot!(why(&machine), @"");
+    for (gib, tokens) in [(8, "4096"), (24, "32768"), (48, "262144")] {
+        let mut gpu = device(DeviceKind::DiscreteGpu, &[]);
+        gpu.memory_bytes = Some(Bytes(gib << 30));
+        machine.hardware.devices = vec![gpu];
+        let why = why(&machine);
+        assert!(why.contains("of GPU memory is"), "{why}");
+        assert!(why.contains(&format!(" {tokens} tokens per slot")), "{gib}: {why}");
+    }
+    machine.hardware.devices = vec![device(DeviceKind::IntegratedGpu, &[])];
+    assert!(why(&machine).contains("up to 262144 tokens"), "{}", why(&machine));
+}

@@ -191,8 +191,15 @@ mod tests {
           n  stop
         Fetch them?
         ");
+        let left_out = Downloads {
+            left_out: vec!["coder".into(), "architect".into()],
+            budget: Bytes(13_600_000_000),
+            ..standard()
+        };
+        let text = text(&left_out, Width::of_terminal(80));
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"");
         for width in [60, 80, 120] {
-            let shown = shown(&standard(), width);
+            let shown = shown(&left_out, width);
             assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}: {shown}");
         }
         insta::assert_snapshot!(remedy(&standard()), @"add --yes to fetch them; or use --stack starter (98.4 MB)");

@@ -355,3 +355,16 @@ fn unplannable_inputs_are_named() {
     user.run(["plan", "--stack", "starter", "--budget", "paper", "--table"])
         .refuses(&["declares no memory figures", "smollm2:135m"]);
 }
+
+#[test]
+fn slots_that_were_asked_for_and_do_not_fit_are_named() {
+    let slots = |hardware: &str, slots: &str| {
+        ran(&mut binary(["plan", "--hardware", hardware, "--stack", "standard", "--slots", slots]))
+    };
+    let left_out = slots("generic-8gb", "coder=8");
+    assert_eq!(left_out.code, Some(0), "{left_out:?}");
+    insta::assert_snapshot!(left_out.err, @"");
+    let fewer = slots("generic-16gb", "executive=16");
+    assert!(fewer.err.contains("--slots executive=16 does not fit: it gets "), "{fewer:?}");
+    assert_eq!(slots("dgx-spark", "coder=8").err, "");
+}
