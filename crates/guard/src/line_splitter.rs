@@ -1,5 +1,7 @@
 //! Lines of a program's output, bounded and fit to be shown.
 
+use std::fmt::Write as _;
+
 use memchr::memchr2;
 
 /// Bytes of a line that are kept.
@@ -36,7 +38,8 @@ impl LineSplitter {
             |c: char| if c.is_control() && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
         let mut text: String = text.chars().map(shown).collect();
         if self.cut > 0 {
-            text.push_str(&format!(" … [{} more bytes]", self.cut));
+            // Writing to a string cannot fail.
+            let _written = write!(text, " … [{} more bytes]", self.cut);
         }
         self.line.clear();
         self.cut = 0;

@@ -34,6 +34,8 @@ impl Processes for Marked<'_> {
             // An error means that all have ended.
             let _ended = kill_process_group(group, signal);
         }
-        marked(self.marker).iter().for_each(|process| process.signal(signal));
+        for process in marked(self.marker) {
+            process.signal(signal);
+        }
     }
 }

@@ -45,7 +45,8 @@ pub(crate) fn watch(task: &Task) -> io::Result<()> {
     let grace = if in_time { grace } else { Duration::ZERO };
     let ending = end(&mut Tree::of(leader), grace, || events.stop_request());
     if !done {
-        report(&Report::Ended { how: HowEnded::GuardLost, left: ending.left })?;
+        // The owner is gone if this fails.
+        let _unread = report(&Report::Ended { how: HowEnded::GuardLost, left: ending.left });
     }
     Ok(())
 }

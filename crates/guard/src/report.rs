@@ -18,7 +18,7 @@ pub(crate) enum Report {
     NotStarted { reason: String },
     /// A line of its output.
     Line { text: String },
-    /// Lines of its output that were left out, as the owner did not read in time.
+    /// Lines of its output, before the next one, that the owner did not read in time.
     Dropped { lines: u64 },
     /// The program has ended, and all its processes but those `left`.
     Ended { how: HowEnded, left: Vec<u32> },

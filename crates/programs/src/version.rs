@@ -16,12 +16,12 @@ use crate::error::ProgramError;
 const MAX_OUTPUT: u64 = 64 * 1024;
 
 /// Time after which a probe is ended. vLLM imports its libraries first.
-const PROBE_LIMIT: Duration = Duration::from_secs(120);
+const PROBE_LIMIT: Duration = Duration::from_mins(2);
 
 /// Interval at which the end of a probe is looked for.
 const PROBE_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Version of a program: `major.minor.patch`, or a build number alone (llama-server).
+/// Version of a program: `major.minor.patch`, or the number of a build (llama-server).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(Vec<u64>);
 
@@ -76,7 +76,8 @@ fn stated(program: EngineProgram, output: &str) -> Option<Version> {
     match program {
         // Without a server it states only the client's, which is its own.
         EngineProgram::Ollama => after("client version is").or_else(|| after("ollama version is")),
-        EngineProgram::LlamaServer => after("version:"),
+        // Its builds are numbered; older ones state nothing else.
+        EngineProgram::LlamaServer => after("(build").or_else(|| after("version:")),
         // Warnings of its libraries come first.
         EngineProgram::Vllm => output.lines().rev().find_map(|line| Version::parse(line.trim())),
     }

@@ -54,7 +54,8 @@ fn a_child_that_heeds_sigterm_ends_in_its_own_way() {
     let child = started(text, &tag, 1);
     let end = stop(&child, LONG);
     assert_eq!(end.how, STOPPED);
-    assert_eq!(end.last_lines.last().map(String::as_str), Some("bye"));
+    // The shell says on its other stream that its own child has ended.
+    assert!(end.last_lines.iter().any(|line| line == "bye"), "{end}");
     wait_for_nothing(&tag);
 }
 
@@ -65,7 +66,7 @@ fn a_child_gets_sigterm_once() {
                 while [ $n = 0 ]; do sleep 0.01; done; \
                 for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.03; done; echo got $n";
     let end = stop(&started(text, &tag, 1), LONG);
-    assert_eq!(end.last_lines.last().map(String::as_str), Some("got 1"));
+    assert!(end.last_lines.iter().any(|line| line == "got 1"), "{end}");
     wait_for_nothing(&tag);
 }
 

@@ -81,8 +81,11 @@ fn two_killed_guards_take_everything_along() {
     wait_for_all(&tag);
     let both = guards(std::process::id());
     // Neither can do anything for the other any more.
-    both.map(|guard| send(guard, Signal::STOP));
-    both.map(|guard| send(guard, Signal::KILL));
+    for signal in [Signal::STOP, Signal::KILL] {
+        for guard in both {
+            send(guard, signal);
+        }
+    }
     let end = end_of(&child);
     assert_eq!((end.how, end.left), (HowEnded::GuardLost, Vec::new()));
     assert_eq!(tagged(&tag), Vec::<u32>::new());

@@ -74,7 +74,7 @@ fn write(node: &Node, folder: &Path, next: &mut usize) -> (String, usize) {
     for child in &node.children {
         let (path, below) = write(child, folder, next);
         let session = if child.session { "setsid " } else { "" };
-        text.push_str(&format!("{session}sh {path} &\n"));
+        text.extend([session, "sh ", &path, " &\n"]);
         stay += below;
     }
     // The first is the program: if it left, that would be its end.
@@ -110,7 +110,9 @@ fn nothing_is_left_of_any_tree_whatever_is_killed() {
                 let mut hit: Vec<u32> = indices.iter().map(|index| *index.get(&numbers)).collect();
                 hit.sort_unstable();
                 hit.dedup();
-                hit.into_iter().for_each(|number| send(number, Signal::KILL));
+                for number in hit {
+                    send(number, Signal::KILL);
+                }
             }
         }
         drop(child);

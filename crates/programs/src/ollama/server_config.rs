@@ -57,16 +57,13 @@ fn entries(map: &str) -> BTreeMap<String, String> {
     let mut value = String::new();
     for word in map.split(' ') {
         let next = (depth == 0).then(|| named(word)).flatten().filter(|(next, _)| *next > name);
-        let text = match next {
-            Some((next, text)) => {
-                insert(&mut entries, name, &mut value);
-                name = next;
-                text
-            }
-            None => {
-                value.push(' ');
-                word
-            }
+        let text = if let Some((next, text)) = next {
+            insert(&mut entries, name, &mut value);
+            name = next;
+            text
+        } else {
+            value.push(' ');
+            word
         };
         value.push_str(text);
         let opened = text.matches('[').count();

@@ -24,6 +24,11 @@ fn the_version_is_found_in_what_each_program_prints() {
         (EngineProgram::Ollama, other_server, "0.33.0"),
         (EngineProgram::Ollama, "ollama version is 0.32.15", "0.32.15"),
         (EngineProgram::LlamaServer, llama, "11434"),
+        (
+            EngineProgram::LlamaServer,
+            "version: 0.6.0-dev (build 11434, commit 050c278)\nbuilt with GNU 12.2.0\n",
+            "11434",
+        ),
         (EngineProgram::Vllm, vllm, "0.24.0"),
     ] {
         assert_eq!(stated(program, output).unwrap().to_string(), expected, "{output}");

@@ -53,6 +53,7 @@ class Runner:
         self.name, self.options, self.slots = model.name, options, slots
         self.slot = threading.Semaphore(slots)
         self.users = 0
+        self.lost = False
         self.used = time.monotonic()
         self.keep_alive = settings.KEEP_ALIVE
         cells = options["num_ctx"] * slots
@@ -64,7 +65,8 @@ class Runner:
         time.sleep(settings.LOAD_S)
 
     def alive(self):
-        return self.process.poll() is None
+        # The end of a process is seen a moment after that of its connections.
+        return not self.lost and self.process.poll() is None
 
     def tokens(self, tokens):
         """The tokens as they come; waits for a slot without limit."""
@@ -79,6 +81,7 @@ class Runner:
                             yield json.loads(line)
             except (OSError, ValueError):
                 pass
+        self.lost = True
         raise RunnerLost
 
     def end(self):

@@ -7,9 +7,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Longer than any answer.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// A response.
+#[derive(Debug)]
 pub struct Response {
     pub status: u16,
     pub body: BufReader<TcpStream>,

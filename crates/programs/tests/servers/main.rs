@@ -1,10 +1,12 @@
 //! A server of Ollama with the environment and the models that this crate writes: the stand-in of
-//! `fake_ollama`, and with `make test-real` a real one. Both pass the same tests.
+//! `fake_ollama`, and with `make test-real` a real one. Both pass the same tests. Besides, a real
+//! llama-server with the flags that this crate writes.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![cfg(target_os = "linux")]
 
 mod behaviour;
 mod http;
+mod llama_server;
 mod server;
 
 use std::env;
@@ -18,6 +20,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// An Ollama and a model for it.
+#[derive(Debug)]
 pub struct Subject {
     executable: PathBuf,
     gguf: PathBuf,
@@ -34,15 +37,19 @@ fn fake() -> Subject {
     subject(tests.join("fake_ollama/ollama"), gguf, Some(folder))
 }
 
-/// The program of `scripts/peers.sh`, with the model that `make test-real` names.
+/// The Ollama of `scripts/peers.sh`.
 fn real() -> Subject {
-    let variable = |name: &str| {
-        env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `make test-real`"))
-    };
+    peer("PEER_OLLAMA", "bin/ollama")
+}
+
+/// A program of `scripts/peers.sh`, or the one that `variable` names, with the model that
+/// `make test-real` names.
+fn peer(variable: &str, path: &str) -> Subject {
     let targets = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let installed = || OsString::from(targets.join("peers/bin/ollama"));
-    let executable = env::var_os("PEER_OLLAMA").unwrap_or_else(installed);
-    subject(executable.into(), variable("HARMONIC_TEST_GGUF").into(), None)
+    let installed = || OsString::from(targets.join("peers").join(path));
+    let executable = env::var_os(variable).unwrap_or_else(installed);
+    let gguf = env::var_os("HARMONIC_TEST_GGUF").expect("make test-real names a model");
+    subject(executable.into(), gguf.into(), None)
 }
 
 fn subject(executable: PathBuf, gguf: PathBuf, folder: Option<TempDir>) -> Subject {

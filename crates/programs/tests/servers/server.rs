@@ -24,6 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// Context of the plan.
 pub const CONTEXT: Tokens = Tokens(1024);
 
+#[derive(Debug)]
 pub struct Server {
     process: Child,
     pub folder: TempDir,
@@ -31,14 +32,24 @@ pub struct Server {
     pub planned: InForce,
 }
 
+pub fn place(port: u16, folder: &Path) -> Place {
+    Place {
+        host: "127.0.0.1".to_owned(),
+        port,
+        folder: folder.to_owned(),
+        profile_paper: false,
+        device_memory: None,
+    }
+}
+
 /// A port that is free at this moment.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn process(subject: &Subject) -> ProcessSpec {
+pub fn process(subject: &Subject, program: EngineProgram) -> ProcessSpec {
     ProcessSpec {
-        program: EngineProgram::Ollama,
+        program,
         executable: Some(subject.executable.clone()),
         path: Some(subject.gguf.clone()),
         threads: 2,
@@ -48,7 +59,7 @@ fn process(subject: &Subject) -> ProcessSpec {
     }
 }
 
-fn engine(process: &ProcessSpec, sequences: u32) -> EnginePlan {
+pub fn engine(process: &ProcessSpec, sequences: u32) -> EnginePlan {
     EnginePlan {
         id: "smollm2".to_owned(),
         spec: EngineSpec::Process(process.clone()),
@@ -81,16 +92,9 @@ impl Server {
     pub fn start_with(subject: &Subject, sequences: u32, change: impl FnOnce(&mut Launch)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
-        let process = process(subject);
+        let process = process(subject, EngineProgram::Ollama);
         let engine = engine(&process, sequences);
-        let place = Place {
-            host: "127.0.0.1".to_owned(),
-            port,
-            folder: folder.path().to_owned(),
-            profile_paper: false,
-            device_memory: None,
-        };
-        let mut launch = launch(&engine, &process, &place).unwrap();
+        let mut launch = launch(&engine, &process, &place(port, folder.path())).unwrap();
         change(&mut launch);
         let child = spawn(&subject.executable, &launch, folder.path());
         let planned = InForce::planned(&engine, &process);
