@@ -63,7 +63,7 @@ fn a_port_in_use_is_the_only_thing_said() {
 fn a_command_that_takes_no_address_offers_none() {
     let user = User::new();
     for args in [&["logs"][..], &["logs", "--port", "4999"], &["ps", "--port", "4999"]] {
-        let refused = user.run(args);
+        let refused = user.run(args.iter().copied());
         refused.refuses(&["harmonic up --detach"]);
         assert!(!refused.err.contains("--url"), "{refused:?}");
     }

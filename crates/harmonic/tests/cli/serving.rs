@@ -192,7 +192,7 @@ async fn a_refusal_of_a_long_prompt_names_a_command_whose_plan_keeps_an_agent_wi
     let client = Client::new(&server.url).unwrap();
     for (words, own) in [(3000, true), (9000, false), (20_000, false)] {
         let content = "word ".repeat(words);
-        let messages = vec![ChatMessage::new("user", &content)];
+        let messages = vec![ChatMessage::new("user", content)];
         let refused = client.chat(&ChatRequest { messages, ..long("coder", 8) }).await;
         let refused = refused.err().unwrap().to_string();
         assert!(refused.contains("status 400"), "{refused}");
