@@ -83,17 +83,14 @@ impl TeamRequest {
     pub fn unmet_slots(&self, plan: &Plan) -> Vec<Finding> {
         let unmet = |request: &SlotRequest| {
             let agent = plan.agents.iter().find(|agent| agent.name == request.agent)?;
-            let granted = match (&agent.engine, agent.slots) {
-                (Some(_), slots) if slots >= request.slots => return None,
-                (Some(_), 1) => "it gets 1 slot".to_owned(),
-                (Some(_), slots) => format!("it gets {slots} slots"),
-                (None, _) => "it is left out".to_owned(),
-            };
-            let reason = agent.reason.as_deref().unwrap_or("the plan has no room for more");
+            if agent.engine.is_some() && agent.slots >= request.slots {
+                return None;
+            }
+            let reason = agent.reason.as_deref().unwrap_or("the plan has no room for it");
             Some(Finding::new(
                 "slots-not-given",
-                format!("--slots {request} does not fit: {granted} ({reason})"),
-                "give --slots to other agents, too, and fewer; or use a smaller --context or stack",
+                format!("--slots {request} does not fit: {reason}"),
+                "give other agents fewer with --slots, or use a smaller --context or stack",
             ))
         };
         self.slots.iter().filter_map(unmet).collect()

@@ -423,7 +423,7 @@ fn the_default_context_of_ollama_is_that_of_this_machine() {
         let found = settings.into_iter().find(|it| it.variable == "OLLAMA_CONTEXT_LENGTH");
         found.unwrap().why
     };
-    insta::assert_snapshot!(why(&machine), @"");
+    insta::assert_snapshot!(why(&machine), @"the default without a GPU is 4096 tokens per slot: 604.0 MB of KV cache for qwen3:4b; 8192 tokens, the context of most of our agents, need 1.2 GB");
     for (gib, tokens) in [(8, "4096"), (24, "32768"), (48, "262144")] {
         let mut gpu = device(DeviceKind::DiscreteGpu, &[]);
         gpu.memory_bytes = Some(Bytes(gib << 30));

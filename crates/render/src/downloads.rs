@@ -197,7 +197,7 @@ mod tests {
             ..standard()
         };
         let text = text(&left_out, Width::of_terminal(80));
-        insta::assert_snapshot!(text.lines().last().unwrap(), @"");
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"left out, since a plan has 13.6 GB of memory here: coder, architect");
         for width in [60, 80, 120] {
             let shown = shown(&left_out, width);
             assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}: {shown}");

@@ -193,15 +193,18 @@ pub fn sharing(plan: &Plan) -> String {
 }
 
 /// Requests that can be in flight at a time: the plan's limit, or the sequences of the engines of this
-/// machine where they are fewer, and those of servers elsewhere.
+/// machine where they are fewer, and those of servers elsewhere. Embeddings run in no sequence.
 fn most_in_flight(plan: &Plan) -> u32 {
-    let sequences = |engines: &dyn Fn(&EnginePlan) -> bool| {
-        let engines = plan.engines.iter().filter(|engine| engines(engine));
-        engines.map(|engine| engine.sequences).fold(0, u32::saturating_add)
+    let generating = plan.engines.iter().filter(|engine| engine.pooling().is_none());
+    let is_remote = |engine: &&EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
+    let (elsewhere, here): (Vec<_>, Vec<_>) = generating.partition(is_remote);
+    let sequences = |engines: Vec<&EnginePlan>| {
+        engines.iter().map(|engine| engine.sequences).fold(0, u32::saturating_add)
     };
-    let is_remote = |engine: &EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
-    let here = sequences(&|engine| !is_remote(engine));
-    here.min(plan.max_in_flight).saturating_add(sequences(&is_remote))
+    match sequences(here).min(plan.max_in_flight).saturating_add(sequences(elsewhere)) {
+        0 => plan.max_in_flight,
+        most => most,
+    }
 }
 
 /// What was given up, and contexts limited by a model, one line each; `None` if there are none.

@@ -75,11 +75,10 @@ fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
     let refused = ran(up.env("HF_ENDPOINT", hub(4_000_000_000)));
     refused.refuses(&[]);
     insta::assert_snapshot!(masked(&user, &refused.err), @"
-    error: the stack standard needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+    error: the stack mine needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
     hint: add --yes to fetch them; or use --stack starter (98.4 MB)
@@ -110,11 +109,10 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
     };
     let (mut dialogue, question) = asked(80);
     insta::assert_snapshot!(question, @"
-     needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+     needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
 
@@ -133,11 +131,10 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
 
     let (mut dialogue, question) = asked(120);
     insta::assert_snapshot!(question, @"
-     needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+     needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
 
@@ -232,6 +229,7 @@ fn the_starter_in_place_of_a_large_stack_is_what_starts_in_the_background() {
     let (code, shown) = dialogue.end();
     assert_eq!(code, Some(0), "{shown}");
     assert_eq!(owner.teams()[0]["stack"], "starter");
+    assert!(shown.contains("loading smollm2:135m"), "{shown}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn a_port_in_use_is_the_only_thing_said() {
     for detach in [&["--detach"][..], &[]] {
         let args = ["up", "--port", &port].into_iter().chain(TEAM).chain(detach.iter().copied());
         let refused = owner.0.run(args);
-        refused.refuses(&["in use", &port]);
+        refused.refuses(&["uses the port", &port]);
         let err = &refused.err;
         assert!(err.starts_with("error: ") && !err.contains("slots"), "{err}");
     }

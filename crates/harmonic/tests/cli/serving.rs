@@ -190,7 +190,7 @@ async fn a_refusal_of_a_long_prompt_names_a_command_whose_plan_keeps_an_agent_wi
     let sim = ["up", "--stack", "starter", "--engine", "sim", "--context", "2048", "--port", "0"];
     let server = Server::start(&mut user.harmonic(sim));
     let client = Client::new(&server.url).unwrap();
-    for (words, own) in [(3000, true), (9000, false), (20_000, false)] {
+    for (words, own) in [(700, true), (2500, false), (9000, false), (20_000, false)] {
         let content = "word ".repeat(words);
         let messages = vec![ChatMessage::new("user", content)];
         let refused = client.chat(&ChatRequest { messages, ..long("coder", 8) }).await;
