@@ -86,7 +86,12 @@ fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
     assert!(user.has_no_model());
     // Without a hub the time is unknown, and nothing is invented.
     let unreachable = user.run(["bench", "--stack", "team.toml", "--levels", "1"]);
-    unreachable.refuses(&["time       unknown: ", "cannot be reached", "--yes", "--stack starter"]);
+    unreachable.refuses(&[
+        "time          unknown: ",
+        "cannot be reached",
+        "--yes",
+        "--stack starter",
+    ]);
     let small = user.run(["up", "--stack", "starter"]);
     small.refuses(&["all sources of smollm2:135m failed"]);
 }

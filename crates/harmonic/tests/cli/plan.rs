@@ -235,8 +235,8 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
     given up  in this order: slots, down to half of an agent's quota (0 agents); KV caches in q8_0,
               where measured and within bounds (0 engines); context, down to each agent's minimum (0);
               agents, from the lowest tier up (0). An agent's quota is what it may run at once without
-          borrowing: its target of slots, or its part of the 32 in flight where the targets are more.
-          Sequences beyond the slots are lent to whoever asks
+              borrowing: its target of slots, or its part of the 32 in flight where the targets are
+              more. Sequences beyond the slots are lent to whoever asks
     layout    qwen3-4b: streams, no more than a unified pool
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool
