@@ -83,10 +83,12 @@ impl TeamServer {
         let events = EventStream::default();
         let form_trial = settings.form_trial.clone();
         let processes = settings.engine_processes.clone();
-        let larger = if listen.names_larger_contexts {
-            larger_contexts(&plan, &inspect::hardware()?, settings)
-        } else {
-            BTreeMap::new()
+        // A plan from a file needs no detection, so that a failed one leaves only the names out.
+        let larger = match inspect::hardware() {
+            Ok(hardware) if listen.names_larger_contexts => {
+                larger_contexts(&plan, &hardware, settings)
+            }
+            _ => BTreeMap::new(),
         };
         let engines =
             PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, processes, events.clone())

@@ -32,7 +32,7 @@ pub enum Rejection {
         /// The agent's context.
         context: Tokens,
         /// Way to a context that holds the prompt.
-        larger: LargerContext,
+        larger: Box<LargerContext>,
     },
     /// A prompt that certainly leaves no room for an answer, found before its tokens were counted
     /// (400).
@@ -48,7 +48,7 @@ pub enum Rejection {
         /// The agent's context.
         context: Tokens,
         /// Way to a context that holds the prompt.
-        larger: LargerContext,
+        larger: Box<LargerContext>,
     },
     /// An input for an embedding that does not fit the context (400).
     #[error(

@@ -30,7 +30,8 @@ impl Budget {
         match self.tokens {
             Some(context) if least >= u64::from(context.0) => {
                 let least = Tokens(u32::try_from(least).unwrap_or(u32::MAX));
-                let larger = LargerContext::of(agent, least, context, self.larger.as_deref());
+                let larger =
+                    Box::new(LargerContext::of(agent, least, context, self.larger.as_deref()));
                 Err(Rejection::PromptBeyond { agent: agent.clone(), least, context, larger })
             }
             _ => Ok(()),

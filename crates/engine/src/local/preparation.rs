@@ -39,7 +39,7 @@ impl Shared {
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
             let agent = request.agent.clone();
-            let larger = LargerContext::of(&agent, least, context, larger.as_deref());
+            let larger = Box::new(LargerContext::of(&agent, least, context, larger.as_deref()));
             return Err(Rejection::PromptBeyond { agent, least, context, larger });
         }
         Ok(())

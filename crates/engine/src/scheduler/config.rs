@@ -146,7 +146,7 @@ impl SchedulerConfig {
         }
         if room == 0 {
             let (agent, prompt) = (name.clone(), Tokens(prompt));
-            let larger = LargerContext::of(&agent, prompt, context, known);
+            let larger = Box::new(LargerContext::of(&agent, prompt, context, known));
             return Err(Rejection::PromptTooLong { agent, prompt, context, larger });
         }
         let prompt = Prompt {

@@ -24,7 +24,10 @@ async fn refusals_of_the_engine() {
             agent: agent(),
             prompt: Tokens(3000),
             context: Tokens(2048),
-            larger: LargerContext::Restart(Restart { stack: None, context: Tokens(4096) }),
+            larger: Box::new(LargerContext::Restart(Restart {
+                stack: None,
+                context: Tokens(4096),
+            })),
         },
         Rejection::Invalid { message: "the template takes no tool messages".to_owned() },
         Rejection::QueueFull {
