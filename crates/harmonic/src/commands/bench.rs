@@ -174,8 +174,9 @@ async fn compare(
     let Prepared { hardware, stack, .. } =
         prepare::stack(&team, Need::Stack, settings, args.yes, printer, stop).await?;
     let progress = Progress::on(printer);
-    let tuned =
-        tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token()).await?;
+    // Its state has that of a server.
+    let tuning = tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token());
+    let tuned = Box::pin(tuning).await?;
     drop(progress);
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": tuned}))?;
