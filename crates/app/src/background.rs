@@ -24,6 +24,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Logs of ended teams that are kept for each port.
 const KEPT_LOGS: usize = 4;
 
+/// Beginning of the line with which a process that fails ends.
+const ERROR: &str = "error: ";
+
 /// Last lines of the log that an error shows.
 const TAIL_LINES: usize = 15;
 
@@ -68,15 +71,16 @@ impl BackgroundStart {
         &self.log
     }
 
-    /// Resolves when the team serves; meanwhile `progress` gets the last line of its log.
+    /// Resolves when the team serves.
     ///
     /// # Errors
     /// When the process ends instead.
-    pub async fn ready(mut self, settings: &Settings, progress: impl Fn(&str)) -> Result<Instance> {
+    pub async fn ready(mut self, settings: &Settings) -> Result<Instance> {
         loop {
             if self.child.try_wait()?.is_some() {
                 let log = &self.log;
-                let message = format!("the team did not start; the end of its log:\n{}", tail(log));
+                let end = end(&read_log(log));
+                let message = format!("the team did not start; the end of its log:\n{end}");
                 let hint = format!("the whole log: {}", log.display());
                 return Err(AppError::refused(message, hint));
             }
@@ -85,9 +89,6 @@ impl BackgroundStart {
             if let Some(instance) = running.into_iter().find(|found| found.process.pid == pid) {
                 self.serves = true;
                 return Ok(instance);
-            }
-            if let Some(last) = read_log(&self.log).lines().last() {
-                progress(last.trim());
             }
             tokio::time::sleep(POLL_INTERVAL).await;
         }
@@ -171,15 +172,30 @@ fn spawn(program: &Program, out: File, log: &Path) -> io::Result<Child> {
         .spawn()
 }
 
-/// The last lines of the log, indented.
-fn tail(log: &Path) -> String {
-    let text = read_log(log);
+/// The error at the end of the log `text`, indented; its last lines, if it ends without one.
+fn end(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
-    let last = lines.iter().skip(lines.len().saturating_sub(TAIL_LINES));
-    last.map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+    let error = lines.iter().rposition(|line| line.starts_with(ERROR));
+    let first = error.unwrap_or_default().max(lines.len().saturating_sub(TAIL_LINES));
+    lines[first..].iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Text of the log; empty where it cannot be read.
 fn read_log(log: &Path) -> String {
     String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_its_error_or_its_last_lines() {
+        let plan = "stack dev\n  coder 1x\n".repeat(20);
+        let failed = format!("{plan}error: the port is in use\nhint: choose another\n");
+        assert_eq!(end(&failed), "  error: the port is in use\n  hint: choose another");
+        assert_eq!(end(&plan).lines().count(), TAIL_LINES);
+        assert_eq!(end("killed\n"), "  killed");
+        assert_eq!(end(""), "");
+    }
 }

@@ -8,10 +8,11 @@ use std::path::PathBuf;
 
 use futures::future::join_all;
 use harmonic_models::{DiskSpace, MeasuredRate};
-use harmonic_types::{Bytes, StackSpec};
+use harmonic_types::{AgentName, Bytes, Hardware, StackSpec};
 
 use crate::error::{Result, one_line};
 use crate::models::{self, MissingModel};
+use crate::needed_models::{Need, NeededModels};
 use crate::settings::Settings;
 use crate::team_request::TeamRequest;
 
@@ -26,8 +27,12 @@ pub const STARTER: &str = "starter";
 pub struct Downloads {
     /// Name of the stack.
     pub stack: String,
-    /// Its models that are not on this machine.
+    /// Models that it needs and that are not on this machine.
     pub models: Vec<MissingModel>,
+    /// Agents for which nothing is fetched, because the plan leaves them out.
+    pub left_out: Vec<AgentName>,
+    /// Memory budget of the plan.
+    pub budget: Bytes,
     /// Folder of the store.
     pub store: PathBuf,
     /// Space on the store's disk; `None` if it cannot be queried.
@@ -51,19 +56,30 @@ pub enum DownloadRate {
 }
 
 impl Downloads {
-    /// Downloads of `stack` for the engines of `team`, as far as this machine knows them.
+    /// Downloads of `stack` for the engines of `team` on `hardware`, as far as this machine knows
+    /// them.
     ///
     /// # Errors
-    /// When a model is unknown.
-    pub fn of(stack: &StackSpec, team: &TeamRequest, settings: &Settings) -> Result<Self> {
-        let models = models::missing(stack, team, settings)?;
+    /// When a model is unknown, or the stack does not fit.
+    pub fn of(
+        stack: &StackSpec,
+        team: &TeamRequest,
+        need: Need,
+        hardware: &Hardware,
+        settings: &Settings,
+    ) -> Result<Self> {
+        let NeededModels { names, left_out } =
+            NeededModels::of(stack, team, need, hardware, settings)?;
+        let models = models::missing(names, settings)?;
         let store = settings.store.root().to_owned();
         // Without the free space, the pull checks it before each file.
         let space = settings.store.space().ok();
         let stack = stack.name.clone();
         let rate = DownloadRate::Unknown;
-        let mut downloads = Self { stack, models, store, space, rate, starter: None };
-        downloads.starter = downloads.alternative(team, settings)?;
+        let budget = hardware.memory_budget_bytes;
+        let starter = None;
+        let mut downloads = Self { stack, models, left_out, budget, store, space, rate, starter };
+        downloads.starter = downloads.alternative(team, hardware, settings)?;
         Ok(downloads)
     }
 
@@ -109,12 +125,21 @@ impl Downloads {
         self.space?.shortage(needed)
     }
 
-    /// Bytes to fetch for the starter, if it fits and is smaller.
-    fn alternative(&self, team: &TeamRequest, settings: &Settings) -> Result<Option<Bytes>> {
+    /// Bytes to fetch for the starter, if it takes the same options, fits and is smaller.
+    fn alternative(
+        &self,
+        team: &TeamRequest,
+        hardware: &Hardware,
+        settings: &Settings,
+    ) -> Result<Option<Bytes>> {
         if self.stack == STARTER || self.models.is_empty() {
             return Ok(None);
         }
-        let missing = models::missing(&harmonic_stack::resolve(STARTER)?, team, settings)?;
+        let team = TeamRequest { stack: Some(STARTER.to_owned()), ..team.clone() };
+        let Ok(stack) = team.resolve(settings) else { return Ok(None) };
+        let needed = NeededModels::of(&stack, &team, Need::Planned, hardware, settings);
+        let Ok(NeededModels { names, .. }) = needed else { return Ok(None) };
+        let missing = models::missing(names, settings)?;
         let rest = total(missing.iter().map(MissingModel::rest));
         let needed = known_total(missing.iter().map(MissingModel::disk_needed));
         let fits = self.space.is_none_or(|space| space.shortage(needed).is_none());
@@ -146,6 +171,8 @@ mod tests {
         Downloads {
             stack: "mine".to_owned(),
             models,
+            left_out: Vec::new(),
+            budget: Bytes(1_000_000_000),
             store: PathBuf::from("/models"),
             space: Some(DiskSpace { free: Bytes(free), reserve: Bytes(10) }),
             rate: DownloadRate::Unknown,

@@ -14,6 +14,7 @@ mod process_engine;
 mod processes;
 mod remote;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,7 +22,9 @@ use harmonic_engine::constraint::FormTrial;
 use harmonic_engine::{Engine, EngineError, LocalConfig, SharedDevice, shared_device};
 use harmonic_events::EventStream;
 use harmonic_launcher::EngineFactory;
-use harmonic_types::{Bytes, EnginePlan, EngineSpec, Finding, LocalSpec, Plan};
+use harmonic_types::{
+    AgentName, Bytes, EnginePlan, EngineSpec, Finding, LargerContexts, LocalSpec, Plan,
+};
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -37,6 +40,8 @@ pub struct PlanEngineFactory {
     device: Option<SharedDevice>,
     /// Queued requests per agent, at most.
     queue_limit: u32,
+    /// Commands that hold larger contexts, of each agent for which they were planned.
+    larger: BTreeMap<AgentName, Arc<LargerContexts>>,
     form_trial: Option<FormTrial>,
     processes: EngineProcesses,
     events: EventStream,
@@ -60,7 +65,14 @@ impl PlanEngineFactory {
         let device = shared_device(plan);
         let stop = CancellationToken::new();
         let findings = Arc::default();
-        Self { device, queue_limit, form_trial, processes, events, stop, findings }
+        let larger = BTreeMap::new();
+        Self { device, queue_limit, larger, form_trial, processes, events, stop, findings }
+    }
+
+    /// The factory, whose engines name these commands where a prompt is too long.
+    #[must_use]
+    pub fn with_larger_contexts(self, larger: BTreeMap<AgentName, Arc<LargerContexts>>) -> Self {
+        Self { larger, ..self }
     }
 
     /// Guard that ends starts under way when it is dropped.
@@ -86,6 +98,9 @@ impl PlanEngineFactory {
     fn local_config(&self, plan: &Plan, engine: &EnginePlan, local: &LocalSpec) -> LocalConfig {
         let mut config = LocalConfig::of(plan, engine, local);
         config.queue_limit = self.queue_limit;
+        for agent in &mut config.agents {
+            agent.larger = self.larger.get(&agent.spec.name).cloned();
+        }
         config.form_trial.clone_from(&self.form_trial);
         config.events = self.events.clone();
         let index = plan.engines.iter().position(|other| other.id == engine.id);

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use harmonic_doctor::{Diagnosis, Facts, StoreSpace, add_advice, advise};
 use harmonic_hardware::{EngineDevice, OwnProcesses, Sysroot, load_meter, profile};
+use harmonic_launcher::Instance;
 use harmonic_perfmodel::{load_between, load_figures};
 use harmonic_types::{Hardware, LoadFigures, did_you_mean};
 
 use crate::error::{AppError, Result};
+use crate::server_choice::port_option;
 use crate::settings::Settings;
 
 /// GPU back ends by their cargo feature, and whether they are built in.
@@ -95,6 +97,10 @@ fn facts(root: &Sysroot, load: Option<LoadFigures>, settings: &Settings, paper: 
         ..Facts::default()
     };
     if root.is_live() {
+        // Without the record of the teams the other advice still holds.
+        let teams = settings.instances.running().map(|found| found.documents).unwrap_or_default();
+        let stop = |team: &Instance| format!("harmonic down{}", port_option(team.port, settings));
+        facts.teams = teams.iter().map(|team| (team.process.pid, stop(team))).collect();
         facts.environment.clone_from(&settings.variables);
         // Without the disk's free space the other advice still holds.
         let free = settings.store.free().ok();

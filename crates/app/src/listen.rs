@@ -56,6 +56,8 @@ pub struct ListenConfig {
     pub(crate) puller: Option<StorePuller>,
     /// Whether the server offers runs, and lets those of an earlier process go on.
     pub(crate) offers_runs: bool,
+    /// Whether refusals of long prompts name commands that hold them on this machine.
+    pub(crate) names_larger_contexts: bool,
     /// Tools that runs may name; `None` for none.
     pub(crate) tools: Option<ToolSets>,
 }
@@ -73,6 +75,7 @@ impl ListenConfig {
             connections_per_address: None,
             puller: None,
             offers_runs: false,
+            names_larger_contexts: false,
             tools: None,
         }
     }
@@ -121,8 +124,19 @@ impl ListenConfig {
                 .allow_pull
                 .map(|allowed| StorePuller { settings: settings.clone(), allowed }),
             offers_runs: true,
+            names_larger_contexts: true,
             tools: None,
         })
+    }
+
+    /// Checks that the address is free.
+    ///
+    /// # Errors
+    /// When the port is in use, or the address is not one of this machine.
+    pub async fn check_address(&self) -> Result<()> {
+        // Without a connection, the port is free again at once.
+        drop(harmonic_gateway::bind(self.address).await?);
+        Ok(())
     }
 
     /// Whether a request needs a key.

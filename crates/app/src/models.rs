@@ -8,14 +8,13 @@ use harmonic_models::{
     CatalogEntry, FoundModel, ModelError, Origin, PullOptions, Source, StoredModel, WeightFormat,
     catalog,
 };
-use harmonic_types::{Bytes, Finding, Hardware, ModelFile, StackSpec};
+use harmonic_types::{Bytes, Finding, Hardware, ModelFile};
 
 use crate::engines::LlamaConverter;
 use crate::error::{AppError, Result};
 use crate::event::{EventAdapter, Observer};
 use crate::inspect::hardware;
 use crate::settings::Settings;
-use crate::team_request::TeamRequest;
 
 /// Models on this machine and in the catalog.
 #[derive(Clone, Debug)]
@@ -146,17 +145,16 @@ pub fn remove(name: &str, settings: &Settings) -> Result<Removed> {
     Ok(removed?)
 }
 
-/// Models of `stack` that the engines of `team` need, and that are not on this machine.
+/// Models of these `names` that are not on this machine.
 ///
 /// # Errors
 /// When a model is unknown.
-pub fn missing(
-    stack: &StackSpec,
-    team: &TeamRequest,
+pub fn missing<'n>(
+    names: impl IntoIterator<Item = &'n str>,
     settings: &Settings,
 ) -> Result<Vec<MissingModel>> {
     let mut missing = Vec::new();
-    for model in team.models_needed(stack) {
+    for model in names {
         if harmonic_models::locate(&settings.store, &settings.caches, model)?.is_none() {
             let source = source(model, settings)?;
             missing.push(MissingModel {

@@ -72,24 +72,6 @@ pub fn plan(
     Ok(plan)
 }
 
-/// Checks that `stack` can be planned, before its models are fetched. Models that only their file
-/// describes are not checked.
-///
-/// # Errors
-/// When a model is unknown or the stack does not fit.
-pub fn check_fits(
-    hardware: &Hardware,
-    stack: &StackSpec,
-    team: &TeamRequest,
-    settings: &Settings,
-    observer: &dyn Observer,
-) -> Result<()> {
-    match plan(hardware, stack, team, settings, observer) {
-        Ok(_) | Err(AppError::Model(ModelError::NotStored(_))) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
 /// Plans `stack` with exactly these inputs.
 ///
 /// # Errors

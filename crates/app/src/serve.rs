@@ -3,6 +3,7 @@
 //! Invariants: the port is bound before a model is loaded, so a port in use fails at once; a
 //! dropped [`TeamServer`] leaves no engine, connection or port behind.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::engines::PlanEngineFactory;
 use crate::error::{AppError, Result};
 use crate::event::{Event, EventAdapter, Observer};
 use crate::http_threads::{HTTP_THREADS, HttpThreads};
+use crate::larger_contexts::larger_contexts;
 use crate::listen::ListenConfig;
 use crate::runs::{NoTools, RunService, ServedRuns, ToolSource};
 use crate::settings::Settings;
@@ -81,8 +83,16 @@ impl TeamServer {
         let events = EventStream::default();
         let form_trial = settings.form_trial.clone();
         let processes = settings.engine_processes.clone();
+        // A plan from a file needs no detection, so that a failed one leaves only the names out.
+        let larger = match inspect::hardware() {
+            Ok(hardware) if listen.names_larger_contexts => {
+                larger_contexts(&plan, &hardware, settings)
+            }
+            _ => BTreeMap::new(),
+        };
         let engines =
-            PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, processes, events.clone());
+            PlanEngineFactory::of(&plan, listen.queue_limit, form_trial, processes, events.clone())
+                .with_larger_contexts(larger);
         let starts = engines.stop_guard();
         let (plan, engines) = (Arc::new(plan), Arc::new(engines));
         let progress = EventAdapter(observer);

@@ -50,7 +50,7 @@ impl ServerChoice {
             let option = format!(" --url {}", client.base_url());
             return Ok(ChosenServer { client, option });
         }
-        let instance = self.instance(settings, observer)?;
+        let instance = select(running(settings, observer)?, self, settings.port, true)?;
         let option = port_option(instance.port, settings);
         Ok(ChosenServer { client: settings.client(&instance.url)?, option })
     }
@@ -62,16 +62,16 @@ impl ServerChoice {
     pub fn stack(&self, settings: &Settings, observer: &dyn Observer) -> Result<Option<String>> {
         match self {
             Self::Address(_) => Ok(None),
-            _ => Ok(Some(self.instance(settings, observer)?.stack)),
+            _ => Ok(Some(select(running(settings, observer)?, self, settings.port, true)?.stack)),
         }
     }
 
-    /// The team of this machine.
+    /// The team of this machine, for commands that take no address.
     ///
     /// # Errors
     /// When it does not run, several do and none is named, or the server is elsewhere.
     pub fn instance(&self, settings: &Settings, observer: &dyn Observer) -> Result<Instance> {
-        select(running(settings, observer)?, self, settings.port)
+        select(running(settings, observer)?, self, settings.port, false)
     }
 }
 
@@ -109,11 +109,13 @@ pub(crate) fn ports(instances: &[Instance]) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// The instance that `choice` means; of several, without a choice, that on the port `configured`.
+/// The instance that `choice` means; of several, without a choice, that on the port `configured`. The
+/// hint names `--url` only where the command `takes_url`.
 fn select(
     mut instances: Vec<Instance>,
     choice: &ServerChoice,
     configured: u16,
+    takes_url: bool,
 ) -> Result<Instance> {
     let position = |port| instances.iter().position(|instance| instance.port == port);
     let found = match choice {
@@ -128,17 +130,18 @@ fn select(
         [] => "`harmonic up --detach` starts one (--stack starter is the smallest)".to_owned(),
         some => format!("teams run on the ports {}", ports(some)),
     };
+    let elsewhere = |text: &str| if takes_url { format!("; {text}") } else { String::new() };
     Err(match choice {
         ServerChoice::Port(port) => AppError::refused(
             format!("no team runs on port {port}"),
-            format!("{running}; --url names any other server"),
+            format!("{running}{}", elsewhere("--url names any other server")),
         ),
         ServerChoice::Address(url) => {
             AppError::refused(format!("{url} is not a team of this machine"), running)
         }
         ServerChoice::Configured if instances.is_empty() => AppError::refused(
             "no team runs here",
-            format!("{running}; --url names a server elsewhere"),
+            format!("{running}{}", elsewhere("--url names a server elsewhere")),
         ),
         ServerChoice::Configured => {
             let count = instances.len();
@@ -171,7 +174,7 @@ mod tests {
     }
 
     fn chosen(ports: &[u16], choice: &ServerChoice, configured: u16) -> Result<u16, String> {
-        match select(instances(ports), choice, configured) {
+        match select(instances(ports), choice, configured, true) {
             Ok(instance) => Ok(instance.port),
             Err(error) => Err(format!("{error}: {}", hint(&error).unwrap())),
         }
@@ -194,5 +197,17 @@ mod tests {
         assert!(error.contains("5000 (starter)"), "{error}");
         let error = chosen(&[], &configured, 4276).unwrap_err();
         assert!(error.contains("harmonic up --detach"), "{error}");
+    }
+
+    #[test]
+    fn an_address_is_offered_only_by_commands_that_take_one() {
+        for choice in [ServerChoice::Configured, ServerChoice::Port(9)] {
+            for takes_url in [false, true] {
+                let refused = select(Vec::new(), &choice, 4276, takes_url).unwrap_err();
+                let hint = hint(&refused).unwrap();
+                assert!(hint.starts_with("`harmonic up --detach` starts one"), "{hint}");
+                assert_eq!(hint.contains("--url"), takes_url, "{hint}");
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use harmonic_models::catalog;
 use harmonic_planner::PlanOptions;
 use harmonic_stack::StackError;
 use harmonic_types::{
-    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Plan, Sharing,
+    AgentName, AgentSpec, BudgetRule, EngineChoice, EngineKind, EnginePlan, Finding, Plan, Sharing,
     StackSpec, Tokens,
 };
 
@@ -63,7 +63,8 @@ impl TeamRequest {
         stack.models_of(|agent| self.needs_model(stack, agent))
     }
 
-    fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
+    /// Whether the file of `agent`'s model must be on this machine.
+    pub(crate) fn needs_model(&self, stack: &StackSpec, agent: &AgentSpec) -> bool {
         let kind = stack.engine_of(&agent.name, self.default_engine()).kind();
         kind.needs_models() || (kind != EngineKind::Sim && embeds(&agent.model))
     }
@@ -76,6 +77,23 @@ impl TeamRequest {
             && agents.all(|agent| {
                 stack.engine_of(&agent.name, self.default_engine()).kind() == EngineKind::Remote
             })
+    }
+
+    /// Slots that were requested and that `plan` does not give.
+    pub fn unmet_slots(&self, plan: &Plan) -> Vec<Finding> {
+        let unmet = |request: &SlotRequest| {
+            let agent = plan.agents.iter().find(|agent| agent.name == request.agent)?;
+            if agent.engine.is_some() && agent.slots >= request.slots {
+                return None;
+            }
+            let reason = agent.reason.as_deref().unwrap_or("the plan has no room for it");
+            Some(Finding::new(
+                "slots-not-given",
+                format!("--slots {request} does not fit: {reason}"),
+                "give other agents fewer with --slots, or use a smaller --context or stack",
+            ))
+        };
+        self.slots.iter().filter_map(unmet).collect()
     }
 
     /// The stack of this team.

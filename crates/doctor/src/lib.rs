@@ -110,6 +110,8 @@ pub struct Facts {
     pub back_ends: Vec<String>,
     /// Load of the machine during a second; `None` where it was not measured.
     pub load: Option<LoadFigures>,
+    /// Teams of ours that run, by process, with the command that stops each.
+    pub teams: BTreeMap<u32, String>,
     /// Whether the paper's settings are wanted instead of current recommendations.
     pub paper: bool,
 }
@@ -133,7 +135,7 @@ pub fn advise(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> Vec<Advice>
         Err(error) => found.push(failed_check(check, &error)),
     };
     add("disk", Ok(disk::check(facts)));
-    add("memory", memory::check(root, hardware));
+    add("memory", memory::check(root, hardware, facts));
     add("load", Ok(load::check(facts)));
     add("swap", swap::check(root));
     add("GPUs", gpu_unused::check(root, hardware, facts));

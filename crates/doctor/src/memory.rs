@@ -1,11 +1,12 @@
 //! Memory used by other processes.
 
 use std::cmp::Reverse;
+use std::iter;
 
 use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::{Bytes, DeviceKind, Hardware};
 
-use super::{Advice, CheckResult, Severity};
+use super::{Advice, CheckResult, Facts, Severity};
 
 /// Minimum for a stack on `smollm2:135m`: 269 MB of weights, a compute buffer of 116 MB and a KV
 /// cache.
@@ -14,11 +15,14 @@ const MINIMUM: Bytes = Bytes(500_000_000);
 /// Maximum number of processes listed.
 const MAX_LISTED: usize = 3;
 
+/// Ancestors of a process that are looked at, itself included.
+const MAX_ANCESTORS: usize = 16;
+
 /// Least resident memory of a listed process.
 const MIN_LISTED: Bytes = Bytes(200_000_000);
 
 /// Reports less available memory than the budget: a plan may not start.
-pub(super) fn check(root: &Sysroot, hardware: &Hardware) -> CheckResult {
+pub(super) fn check(root: &Sysroot, hardware: &Hardware, facts: &Facts) -> CheckResult {
     let (budget, available) = (hardware.memory_budget_bytes, hardware.memory_available_bytes);
     if available >= budget {
         return Ok(None);
@@ -46,11 +50,15 @@ pub(super) fn check(root: &Sysroot, hardware: &Hardware) -> CheckResult {
         "" => format!("{available} of memory are available now"),
         listed => format!("{available} of memory are available now; largest processes: {listed}"),
     };
-    let hint = match processes.first() {
-        Some(process) if process.name.starts_with("ollama") => {
+    let first = processes.first();
+    let hint = match first.map(|process| (process, stop_team(root, process.id, facts))) {
+        Some((process, Some(stop))) => {
+            format!("{} belongs to a team of harmonic: `{stop}` stops that team", process.name)
+        }
+        Some((process, None)) if process.name.starts_with("ollama") => {
             "`ollama ps` lists its loaded models, `ollama stop MODEL` unloads one".to_owned()
         }
-        Some(process) => {
+        Some((process, None)) => {
             format!("stop unneeded programs: `kill {}` ends {}", process.id, process.name)
         }
         None => {
@@ -58,6 +66,17 @@ pub(super) fn check(root: &Sysroot, hardware: &Hardware) -> CheckResult {
         }
     };
     Ok(Some(Advice::new("memory-held", severity, message, why, hint)))
+}
+
+/// Command that stops the team of ours to which the process `id` belongs: it is the team's own, or one
+/// that it started.
+fn stop_team<'f>(root: &Sysroot, id: u32, facts: &'f Facts) -> Option<&'f str> {
+    let parent = |id: &u32| {
+        let status = root.read(&format!("/proc/{id}/status")).ok()??;
+        field(&status, "PPid")?.parse::<u32>().ok().filter(|parent| *parent > 0)
+    };
+    let mut line = iter::successors(Some(id), parent).take(MAX_ANCESTORS);
+    line.find_map(|id| facts.teams.get(&id)).map(String::as_str)
 }
 
 /// A process with much resident memory.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use harmonic_hardware::{HardwareError, Sysroot};
 use harmonic_types::Hardware;
 
-use super::setting::PAPER_PARALLEL;
+use super::setting::{KV_PER_TOKEN, PAPER_PARALLEL};
 use super::{Advice, Facts, Severity};
 
 const PARALLEL: &str = "OLLAMA_NUM_PARALLEL";
@@ -90,8 +90,8 @@ impl Ollama {
 
 /// Reports more slots than the machine benefits from: all are reserved when the model is loaded.
 fn excessive(slots: u32, hardware: &Hardware, path: &str) -> Advice {
-    // 144 KiB a token in f16 (docs/sources.md#kv-per-token), 2048 tokens a slot.
-    let reserved = harmonic_types::Bytes(144 * 1024 * 2048 * u64::from(slots));
+    let tokens = 2048 * u64::from(slots);
+    let reserved = harmonic_types::Bytes(KV_PER_TOKEN.0 * tokens);
     Advice::new(
         "ollama-num-parallel-high",
         Severity::Note,

@@ -1,12 +1,15 @@
 //! Recommended environment variables of engines.
 
-use harmonic_types::{DeviceKind, Hardware};
+use harmonic_types::{Bytes, DeviceKind, Hardware};
 use serde::{Deserialize, Serialize};
 
 use super::hsa_override::{PAPER_VALUE, STRIX_HALO, VARIABLE, architectures};
 
 /// The paper's `OLLAMA_NUM_PARALLEL` (section 3.1).
 pub(super) const PAPER_PARALLEL: u32 = 64;
+
+/// KV cache of qwen3:4b in `f16` (`docs/sources.md#kv-per-token`).
+pub(super) const KV_PER_TOKEN: Bytes = Bytes(144 * 1024);
 
 /// Ollama, as an engine of a setting.
 pub(super) const OLLAMA: &str = "ollama";
@@ -37,6 +40,34 @@ impl EngineSetting {
     }
 }
 
+/// Ollama's default context of a slot by the memory of all GPUs, from the largest down
+/// (`docs/sources.md#behaviour-of-ollama`).
+const DEFAULT_CONTEXTS: [(Bytes, u64); 3] =
+    [(Bytes(47 << 30), 262_144), (Bytes(23 << 30), 32_768), (Bytes::ZERO, 4096)];
+
+/// The default context of Ollama on that machine, and what 8192 tokens cost instead.
+fn default_context(hardware: &Hardware) -> String {
+    let gpus = hardware.devices.iter().filter(|device| device.kind != DeviceKind::Cpu);
+    let memory: Option<Bytes> = gpus.map(|device| device.memory_bytes).sum();
+    let of = |memory: Bytes| DEFAULT_CONTEXTS.iter().find(|(least, _)| memory >= *least);
+    let (default, tokens) = match memory {
+        Some(Bytes::ZERO) => ("without a GPU is".to_owned(), of(Bytes::ZERO)),
+        Some(memory) => (format!("with {memory} of GPU memory is"), of(memory)),
+        // The driver's share for a GPU without memory of its own is a setting.
+        None => {
+            ("follows the memory that the GPU is given, up to".to_owned(), DEFAULT_CONTEXTS.first())
+        }
+    };
+    let tokens = tokens.map_or(0, |(_, tokens)| *tokens);
+    let kv = |tokens: u64| Bytes(KV_PER_TOKEN.0 * tokens);
+    format!(
+        "the default {default} {tokens} tokens per slot: {} of KV cache for qwen3:4b; 8192 tokens, \
+         the context of most of our agents, need {}",
+        kv(tokens),
+        kv(8192)
+    )
+}
+
 /// Recommended variables of engines on that machine; the paper's values if `paper`.
 pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
     let parallel = if paper { PAPER_PARALLEL } else { hardware.peak_parallel };
@@ -52,8 +83,7 @@ pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
             OLLAMA,
             "OLLAMA_CONTEXT_LENGTH",
             Some("8192".to_owned()),
-            "the default for a GPU with 48 GiB or more is 262144 tokens per slot: 38.7 GB of KV \
-             cache for qwen3:4b; 8192 tokens need 1.2 GB",
+            default_context(hardware),
         ),
     ];
     if hardware.devices.iter().all(|device| device.kind == DeviceKind::Cpu) {

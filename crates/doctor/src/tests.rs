@@ -133,10 +133,28 @@ fn used_memory_lists_the_largest_processes() {
     assert!(advice.why.contains("54.0 GB") && advice.why.contains("34.0 GB"), "{advice:?}");
     assert!(advice.hint.contains("ollama stop"), "{advice:?}");
 
+    machine.file("proc/8/status", "Name:\tgame\nVmRSS:\t 20000000 kB\nPPid:\t1\n");
+    assert_eq!(machine.only().hint, "stop unneeded programs: `kill 8` ends game");
+
     machine.hardware.memory_available_bytes = Bytes(53 * GB);
     assert_eq!(machine.only().severity, Severity::Note);
     machine.hardware.memory_available_bytes = Bytes(400_000_000);
     assert_eq!(machine.only().severity, Severity::Error);
+}
+
+#[test]
+fn a_team_of_ours_is_stopped_by_its_command_and_so_are_the_programs_that_it_runs() {
+    let mut machine = Machine::new();
+    machine.hardware.memory_available_bytes = Bytes(20 * GB);
+    machine.facts.teams = BTreeMap::from([(5, "harmonic down --port 5000".to_owned())]);
+    machine
+        .file("proc/5/status", "Name:\tharmonic\nVmRSS:\t 3000000 kB\nPPid:\t1\n")
+        .file("proc/6/status", "Name:\tguard\nVmRSS:\t 90 kB\nPPid:\t5\n")
+        .file("proc/7/status", "Name:\tollama\nVmRSS:\t 9000 kB\nPPid:\t6\n");
+    let hint = "belongs to a team of harmonic: `harmonic down --port 5000` stops that team";
+    assert_eq!(machine.only().hint, format!("harmonic {hint}"));
+    machine.file("proc/7/status", "Name:\tollama\nVmRSS:\t 9000000 kB\nPPid:\t6\n");
+    assert_eq!(machine.only().hint, format!("ollama {hint}"));
 }
 
 #[test]
@@ -395,4 +413,25 @@ mod ollama_settings {
         machine.file(UNIT, "");
         assert_eq!(machine.codes(), []);
     }
+}
+
+#[test]
+fn the_default_context_of_ollama_is_that_of_this_machine() {
+    let mut machine = Machine::new();
+    let why = |machine: &Machine| {
+        let settings = engine_settings(&machine.hardware, false);
+        let found = settings.into_iter().find(|it| it.variable == "OLLAMA_CONTEXT_LENGTH");
+        found.unwrap().why
+    };
+    insta::assert_snapshot!(why(&machine), @"the default without a GPU is 4096 tokens per slot: 604.0 MB of KV cache for qwen3:4b; 8192 tokens, the context of most of our agents, need 1.2 GB");
+    for (gib, tokens) in [(8, "4096"), (24, "32768"), (48, "262144")] {
+        let mut gpu = device(DeviceKind::DiscreteGpu, &[]);
+        gpu.memory_bytes = Some(Bytes(gib << 30));
+        machine.hardware.devices = vec![gpu];
+        let why = why(&machine);
+        assert!(why.contains("of GPU memory is"), "{why}");
+        assert!(why.contains(&format!(" {tokens} tokens per slot")), "{gib}: {why}");
+    }
+    machine.hardware.devices = vec![device(DeviceKind::IntegratedGpu, &[])];
+    assert!(why(&machine).contains("up to 262144 tokens"), "{}", why(&machine));
 }

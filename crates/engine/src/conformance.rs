@@ -96,7 +96,7 @@ pub async fn shared_prefixes(factory: Factory<'_>) {
 /// total.
 fn config(slots: u32, context: u32) -> LocalConfig {
     let agent = |name: &str, tier, slots| ServedAgent {
-        trained: None,
+        larger: None,
         spec: AgentSpec {
             name: AgentName::from(name),
             tier,

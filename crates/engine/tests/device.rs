@@ -32,7 +32,7 @@ fn engine(name: &str, tier: Tier, device: DeviceHandle) -> Arc<dyn Engine> {
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
         identity: Identity::default(),
-        agents: vec![ServedAgent { spec, slots: 2, context, trained: None }],
+        agents: vec![ServedAgent { spec, slots: 2, context, larger: None }],
         threads: 1,
         sequences: 2,
         kv_tokens: 2048,

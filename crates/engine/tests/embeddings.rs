@@ -39,7 +39,7 @@ fn config(name: &str, sequences: u32, context: Tokens) -> LocalConfig {
         model: "sim".to_owned(),
         kind: "sim".to_owned(),
         identity: Identity::default(),
-        agents: vec![ServedAgent { spec, slots: 2, context, trained: None }],
+        agents: vec![ServedAgent { spec, slots: 2, context, larger: None }],
         threads: 1,
         sequences,
         kv_tokens: 2 * u64::from(context.0),

@@ -31,7 +31,7 @@ fn agent(name: &str, tier: Tier, slots: u32) -> ServedAgent {
         sampling: Sampling::default(),
         thinking: false,
     };
-    ServedAgent { spec, slots, context: CONTEXT, trained: None }
+    ServedAgent { spec, slots, context: CONTEXT, larger: None }
 }
 
 /// Two agents on three sequences, of which the second agent has one and may borrow the others.

@@ -55,7 +55,7 @@ fn job(id: u64, prompt: i32, max_output: u32) -> Job {
 
 fn one_agent(slots: u32) -> SchedulerConfig {
     let agent = ScheduledAgent {
-        trained: None,
+        larger: None,
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots,
@@ -109,7 +109,7 @@ fn a_single_stream_takes_the_time_of_its_steps() {
 #[test]
 fn a_pool_restores_only_what_it_has_cells_for() {
     let agent = ScheduledAgent {
-        trained: None,
+        larger: None,
         name: AgentName::from("only"),
         tier: Tier::Executive,
         slots: 3,
@@ -178,7 +178,7 @@ impl Machine for Mortal {
 /// Engine of one agent with one slot of 512 tokens.
 fn only() -> LocalConfig {
     let agent = |name: &str| ServedAgent {
-        trained: None,
+        larger: None,
         spec: AgentSpec {
             name: AgentName::from(name),
             tier: Tier::Executive,

@@ -105,7 +105,7 @@ fn alone(path: &Path) {
 
 fn start(path: &Path, threads: u32, level: u32) -> Local {
     let agent = ServedAgent {
-        trained: None,
+        larger: None,
         spec: AgentSpec {
             name: AgentName::from("agent"),
             tier: Tier::Specialists,

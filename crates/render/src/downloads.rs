@@ -25,6 +25,15 @@ pub fn text(downloads: &Downloads, width: Width) -> String {
     for (name, text) in [("free", free(downloads)), ("time", time(downloads))] {
         lines.extend(text.map(|text| row(name, &text, label, width)));
     }
+    if !downloads.left_out.is_empty() {
+        let names: Vec<&str> = downloads.left_out.iter().map(|agent| agent.0.as_str()).collect();
+        let text = format!(
+            "left out, since a plan has {} of memory here: {}",
+            downloads.budget,
+            names.join(", ")
+        );
+        lines.extend(wrap(&text, width));
+    }
     if let Some(missing) = downloads.shortage() {
         lines.extend(wrap(&format!("{missing} of disk space are missing"), width));
     }
@@ -149,6 +158,8 @@ mod tests {
                 model("qwen3:8b", Some(5_027_783_488), 1_200_000_000),
                 model("qwen3:14b", Some(9_001_752_960), 0),
             ],
+            left_out: Vec::new(),
+            budget: Bytes(27_200_000_000),
             store: PathBuf::from("/home/me/.local/share/harmonic/models"),
             space: Some(DiskSpace { free: Bytes(180_200_000_000), reserve: Bytes(1_000_000_000) }),
             rate: DownloadRate::Measured(MeasuredRate {
@@ -180,8 +191,15 @@ mod tests {
           n  stop
         Fetch them?
         ");
+        let left_out = Downloads {
+            left_out: vec!["coder".into(), "architect".into()],
+            budget: Bytes(13_600_000_000),
+            ..standard()
+        };
+        let text = text(&left_out, Width::of_terminal(80));
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"left out, since a plan has 13.6 GB of memory here: coder, architect");
         for width in [60, 80, 120] {
-            let shown = shown(&standard(), width);
+            let shown = shown(&left_out, width);
             assert!(shown.lines().all(|line| line.chars().count() <= width), "{width}: {shown}");
         }
         insta::assert_snapshot!(remedy(&standard()), @"add --yes to fetch them; or use --stack starter (98.4 MB)");

@@ -177,7 +177,7 @@ pub fn sharing(plan: &Plan) -> String {
         (1, Sharing::Isolated) => "one engine".to_owned(),
         (count, _) => format!("{count} engines"),
     };
-    let most = plan.max_in_flight;
+    let most = most_in_flight(plan);
     let meaning = if slots > most {
         format!(
             "a slot is an agent's right to run one request; the machine runs {most} at a time, and \
@@ -190,6 +190,21 @@ pub fn sharing(plan: &Plan) -> String {
     format!(
         "{placed} agents on {engines}; {slots} slots guaranteed, at most {most} in flight: {meaning}"
     )
+}
+
+/// Requests that can be in flight at a time: the plan's limit, or the sequences of the engines of this
+/// machine where they are fewer, and those of servers elsewhere. Embeddings run in no sequence.
+fn most_in_flight(plan: &Plan) -> u32 {
+    let generating = plan.engines.iter().filter(|engine| engine.pooling().is_none());
+    let is_remote = |engine: &&EnginePlan| matches!(engine.spec, EngineSpec::Remote(_));
+    let (elsewhere, here): (Vec<_>, Vec<_>) = generating.partition(is_remote);
+    let sequences = |engines: Vec<&EnginePlan>| {
+        engines.iter().map(|engine| engine.sequences).fold(0, u32::saturating_add)
+    };
+    match sequences(here).min(plan.max_in_flight).saturating_add(sequences(elsewhere)) {
+        0 => plan.max_in_flight,
+        most => most,
+    }
 }
 
 /// What was given up, and contexts limited by a model, one line each; `None` if there are none.

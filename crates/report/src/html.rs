@@ -159,6 +159,8 @@ fn method_of(run: &BenchRun) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use harmonic_types::Verdict;
+
     use super::*;
     use crate::sample;
 
@@ -193,5 +195,20 @@ mod tests {
             let page = render(&run);
             assert!(page.ends_with("</html>") && !page.contains("NaN"), "{page}");
         }
+    }
+
+    #[test]
+    fn without_figures_there_is_neither_an_axis_nor_a_column_of_verdicts() {
+        let mut run = sample::two();
+        assert!(render(&run).contains(">verdict<"));
+        for series in &mut run.series {
+            series.verdict = Verdict::default();
+            for level in &mut series.levels {
+                (level.tok_s, level.ttft_ms, level.itl_ms) = (None, None, None);
+                (level.power, level.tok_per_w) = (None, None);
+            }
+        }
+        let page = render(&run);
+        assert!(!page.contains("<svg") && !page.contains(">verdict<"), "{page}");
     }
 }

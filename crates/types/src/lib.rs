@@ -20,7 +20,8 @@ pub mod eval_verdict;
 pub mod finding;
 pub mod format;
 pub mod hardware;
-pub mod load;
+pub mod larger_context;
+mod load;
 pub mod model;
 pub mod plan;
 pub mod provenance;
@@ -61,6 +62,7 @@ pub use eval_verdict::{EqualVerdict, Equality, EvalKey, EvalVerdict, Ruling};
 pub use finding::Finding;
 pub use format::Format;
 pub use hardware::{Device, DeviceKind, Hardware, PowerSource};
+pub use larger_context::{LargerContext, LargerContexts, Restart};
 pub use load::{LoadCounters, LoadFigures, LoadMeter};
 pub use model::{KvType, LayerKv, ModelFile, ModelShape, Pooling, RecurrentState, TiedEmbedding};
 pub use plan::{
@@ -68,7 +70,7 @@ pub use plan::{
     PlanTuned, Sharing,
 };
 pub use provenance::{Provenance, ProvenanceMap};
-pub use rejection::{LargerContext, Rejection};
+pub use rejection::Rejection;
 pub use request::{
     ClientName, Event, FinishReason, Request, RequestId, TokenBytes, TokenLogprob, Usage,
 };

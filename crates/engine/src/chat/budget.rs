@@ -1,6 +1,8 @@
 //! Budget for the preparation of one prompt.
 
-use harmonic_types::{AgentName, LargerContext, Rejection, Tokens};
+use std::sync::Arc;
+
+use harmonic_types::{AgentName, LargerContext, LargerContexts, Rejection, Tokens};
 
 use crate::workers::CancelFlag;
 
@@ -9,8 +11,8 @@ use crate::workers::CancelFlag;
 pub struct Budget {
     /// Number of tokens at which a prompt is rejected; `None` for no limit.
     pub tokens: Option<Tokens>,
-    /// Context that the model was trained for, if known; named by the rejection.
-    pub trained: Option<Tokens>,
+    /// Commands that hold larger contexts, if planned; the rejection names one.
+    pub larger: Option<Arc<LargerContexts>>,
     /// Cancellation of the request.
     pub cancelled: CancelFlag,
 }
@@ -28,7 +30,8 @@ impl Budget {
         match self.tokens {
             Some(context) if least >= u64::from(context.0) => {
                 let least = Tokens(u32::try_from(least).unwrap_or(u32::MAX));
-                let larger = LargerContext::of(least, context, self.trained);
+                let larger =
+                    Box::new(LargerContext::of(agent, least, context, self.larger.as_deref()));
                 Err(Rejection::PromptBeyond { agent: agent.clone(), least, context, larger })
             }
             _ => Ok(()),

@@ -1,8 +1,12 @@
 //! Local engine configuration, derived from the plan.
 
+use std::sync::Arc;
+
 use harmonic_admission::{AgentConfig, quotas};
 use harmonic_events::EventStream;
-use harmonic_types::{AgentPlan, AgentSpec, Bytes, EnginePlan, KvLayout, LocalSpec, Plan, Tokens};
+use harmonic_types::{
+    AgentPlan, AgentSpec, Bytes, EnginePlan, KvLayout, LargerContexts, LocalSpec, Plan, Tokens,
+};
 
 use crate::constraint::FormTrial;
 use crate::device::{DeviceHandle, SharedDevice};
@@ -18,8 +22,8 @@ pub struct ServedAgent {
     pub slots: u32,
     /// Planned context size of each of its sequences.
     pub context: Tokens,
-    /// Context that its model was trained for; `None` if unknown.
-    pub trained: Option<Tokens>,
+    /// Commands that hold larger contexts; `None` if nothing was planned.
+    pub larger: Option<Arc<LargerContexts>>,
 }
 
 /// Configuration of a local engine.
@@ -83,7 +87,7 @@ impl LocalConfig {
                     spec: agent.spec.clone(),
                     slots: agent.slots,
                     context: agent.context,
-                    trained: engine.context_trained,
+                    larger: None,
                 })
                 .collect(),
             threads: local.threads,
@@ -117,7 +121,7 @@ impl LocalConfig {
             tier: agent.spec.tier,
             slots: agent.slots,
             context: agent.context,
-            trained: agent.trained,
+            larger: agent.larger.clone(),
         };
         let agents = self.agents.iter().map(scheduled).collect();
         SchedulerConfig {

@@ -33,12 +33,13 @@ impl Shared {
     /// Rejects a prompt that certainly does not fit, or has content other than text.
     pub(super) fn check(&self, request: &Request) -> Result<(), Rejection> {
         only_text(request)?;
-        let ServedAgent { context, trained, .. } =
-            self.thread.config().agents[self.thread.agent(&request.agent)?];
+        let ServedAgent { context, larger, .. } =
+            &self.thread.config().agents[self.thread.agent(&request.agent)?];
+        let context = *context;
         let least = self.bounds.of(&request.prompt, &request.tool_choice);
         if least >= context {
-            let larger = LargerContext::of(least, context, trained);
             let agent = request.agent.clone();
+            let larger = Box::new(LargerContext::of(&agent, least, context, larger.as_deref()));
             return Err(Rejection::PromptBeyond { agent, least, context, larger });
         }
         Ok(())
@@ -121,8 +122,11 @@ impl Shared {
         cancelled: &CancelFlag,
     ) -> Result<Rendered, Rejection> {
         let served = &self.thread.config().agents[self.thread.agent(&request.agent)?];
-        let budget =
-            Budget { tokens: Some(most), trained: served.trained, cancelled: cancelled.clone() };
+        let budget = Budget {
+            tokens: Some(most),
+            larger: served.larger.clone(),
+            cancelled: cancelled.clone(),
+        };
         let thinking = super::thinking(request);
         let spec = match request.system {
             SystemTurn::Agent => Cow::Borrowed(&served.spec),

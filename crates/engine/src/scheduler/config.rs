@@ -1,10 +1,13 @@
 //! Scheduler configuration, derived from the plan, and its admission and batching parts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use harmonic_admission::{AdmissionConfig, AgentConfig};
 use harmonic_batching::{BatchingConfig, Prompt};
-use harmonic_types::{AgentName, Bytes, KvLayout, LargerContext, Rejection, Tier, Tokens};
+use harmonic_types::{
+    AgentName, Bytes, KvLayout, LargerContext, LargerContexts, Rejection, Tier, Tokens,
+};
 
 use super::job::Job;
 
@@ -19,8 +22,8 @@ pub struct ScheduledAgent {
     pub slots: u32,
     /// Limit on tokens of one of its sequences, prompt and answer together.
     pub context: Tokens,
-    /// Context that its model was trained for; `None` if unknown.
-    pub trained: Option<Tokens>,
+    /// Commands that hold larger contexts; `None` if nothing was planned.
+    pub larger: Option<Arc<LargerContexts>>,
 }
 
 /// Limits of one engine.
@@ -135,7 +138,7 @@ impl SchedulerConfig {
                 message: format!("invalid agent index {}: expected less than {agents}", job.agent),
             });
         };
-        let (name, context, agent_trained) = (&agent.name, agent.context, agent.trained);
+        let (name, context, known) = (&agent.name, agent.context, agent.larger.as_deref());
         let prompt = u32::try_from(job.prompt.len()).unwrap_or(u32::MAX);
         let room = context.0.saturating_sub(prompt);
         if prompt == 0 {
@@ -143,7 +146,7 @@ impl SchedulerConfig {
         }
         if room == 0 {
             let (agent, prompt) = (name.clone(), Tokens(prompt));
-            let larger = LargerContext::of(prompt, context, agent_trained);
+            let larger = Box::new(LargerContext::of(&agent, prompt, context, known));
             return Err(Rejection::PromptTooLong { agent, prompt, context, larger });
         }
         let prompt = Prompt {

@@ -36,7 +36,7 @@ async fn server(shortens: bool) -> TestServer {
         model: "all-minilm:22m".to_owned(),
         kind: "sim".to_owned(),
         identity: Identity::default(),
-        agents: vec![ServedAgent { spec, slots: 2, context: CONTEXT, trained: None }],
+        agents: vec![ServedAgent { spec, slots: 2, context: CONTEXT, larger: None }],
         threads: 1,
         sequences: 16,
         kv_tokens: 0,

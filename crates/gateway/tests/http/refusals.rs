@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use harmonic_gateway::Config;
-use harmonic_types::{Event, FinishReason, LargerContext, Rejection, Tokens};
+use harmonic_types::{Event, FinishReason, LargerContext, Rejection, Restart, Tokens};
 use serde_json::json;
 
 use crate::scripted_engine::{Script, ScriptedEngine, finished, text};
@@ -24,7 +24,10 @@ async fn refusals_of_the_engine() {
             agent: agent(),
             prompt: Tokens(3000),
             context: Tokens(2048),
-            larger: LargerContext::SameModel(Tokens(4096)),
+            larger: Box::new(LargerContext::Restart(Restart {
+                stack: None,
+                context: Tokens(4096),
+            })),
         },
         Rejection::Invalid { message: "the template takes no tool messages".to_owned() },
         Rejection::QueueFull {

@@ -31,7 +31,7 @@ pub fn config(model: &str) -> LocalConfig {
         kind: "sim".to_owned(),
         identity: Identity::default(),
         agents: vec![ServedAgent {
-            trained: None,
+            larger: None,
             spec: AgentSpec {
                 name: AgentName::from(AGENT),
                 tier: Tier::Executive,

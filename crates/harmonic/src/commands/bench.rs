@@ -1,6 +1,7 @@
 //! `harmonic bench`.
 
 use harmonic_app::measure::{self, BenchRequest, Session, save};
+use harmonic_app::needed_models::Need;
 use harmonic_app::{Settings, TeamRequest, inspect, plan, tune};
 use harmonic_process::Stop;
 use harmonic_render::{self as render, Printer, Progress};
@@ -171,10 +172,11 @@ async fn compare(
     let (request, team) = (args.tuning(), args.team.request());
     tune::check(&request, &team)?;
     let Prepared { hardware, stack, .. } =
-        prepare::stack(&team, settings, args.yes, printer, stop).await?;
+        prepare::stack(&team, Need::Stack, settings, args.yes, printer, stop).await?;
     let progress = Progress::on(printer);
-    let tuned = tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token());
-    let tuned = Box::pin(tuned).await?;
+    // Its state has that of a server.
+    let tuning = tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token());
+    let tuned = Box::pin(tuning).await?;
     drop(progress);
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": tuned}))?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use harmonic_api::Client;
 use harmonic_app::fanout::{self, AgentAnswer, AnswerSink};
 use harmonic_app::listen::ListenConfig;
+use harmonic_app::needed_models::Need;
 use harmonic_app::plan;
 use harmonic_app::runs::scratch_journals;
 use harmonic_app::serve::TeamServer;
@@ -43,7 +44,7 @@ pub async fn run(
     printer.heading("2  Its model")?;
     let team = TeamRequest { stack: Some(STACK.to_owned()), ..TeamRequest::default() };
     let Prepared { hardware, stack, .. } =
-        prepare::stack(&team, settings, true, printer, stop).await?;
+        prepare::stack(&team, Need::Planned, settings, true, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, &team, settings, &Progress::on(printer))?;
     for engine in &plan.engines {
         let (model, format) = (&engine.model, &engine.format);

@@ -1,14 +1,17 @@
 //! From a team's arguments to its plan, with all its models in the store: the first step of `up`,
 //! `bench` and `demo`.
 
+use std::borrow::Cow;
+
 use harmonic_app::downloads::{Downloads, STARTER};
+use harmonic_app::needed_models::Need;
 use harmonic_app::{Settings, TeamRequest, inspect, models, plan};
 use harmonic_process::Stop;
 use harmonic_render::{Printer, Progress};
 use harmonic_repl::consent::is_wanted;
 use harmonic_types::{Hardware, Plan, StackSpec};
 
-/// A stack with its models in the store.
+/// A stack with the models that it needs in the store.
 pub struct Prepared {
     /// This machine.
     pub hardware: Hardware,
@@ -18,13 +21,14 @@ pub struct Prepared {
     pub is_replaced: bool,
 }
 
-/// This machine and the stack of `team`, with its models in the store. Large downloads need the
-/// user's consent, unless `yes`.
+/// This machine and the stack of `team`, with the models that it needs in the store. Large downloads
+/// need the user's consent, unless `yes`.
 ///
 /// # Errors
-/// When a model is unknown or cannot be fetched, or the user declines.
+/// When a model is unknown or cannot be fetched, the team does not fit, or the user declines.
 pub async fn stack(
     team: &TeamRequest,
+    need: Need,
     settings: &Settings,
     yes: bool,
     printer: &Printer,
@@ -35,19 +39,23 @@ pub async fn stack(
     if team.models_needed(&stack).is_empty() {
         return Ok(Prepared { hardware, stack, is_replaced: false });
     }
-    let mut downloads = Downloads::of(&stack, team, settings)?;
-    if downloads.need_consent() {
-        // Better now than after gigabytes.
-        plan::check_fits(&hardware, &stack, team, settings, &Progress::on(printer))?;
+    let mut team = Cow::Borrowed(team);
+    let mut is_replaced = false;
+    // What was fetched can have another shape than the catalog states, and the plan keep others.
+    for _ in 0..=stack.agents.len() {
+        let mut downloads = Downloads::of(&stack, &team, need, &hardware, settings)?;
+        if downloads.models.is_empty() {
+            break;
+        }
+        if is_wanted(&mut downloads, settings, yes, printer, stop).await? {
+            let progress = Progress::on(printer);
+            stop.or(models::fetch(&downloads.models, &hardware, settings, &progress)).await??;
+        } else {
+            is_replaced = true;
+            team.to_mut().stack = Some(STARTER.to_owned());
+            stack = team.resolve(settings)?;
+        }
     }
-    let is_replaced = !is_wanted(&mut downloads, settings, yes, printer, stop).await?;
-    if is_replaced {
-        let starter = TeamRequest { stack: Some(STARTER.to_owned()), ..team.clone() };
-        stack = starter.resolve(settings)?;
-        downloads = Downloads::of(&stack, &starter, settings)?;
-    }
-    let progress = Progress::on(printer);
-    stop.or(models::fetch(&downloads.models, &hardware, settings, &progress)).await??;
     Ok(Prepared { hardware, stack, is_replaced })
 }
 
@@ -64,7 +72,8 @@ pub async fn plan(
     stop: &Stop,
 ) -> anyhow::Result<(Plan, bool)> {
     let Prepared { hardware, stack, is_replaced } =
-        self::stack(team, settings, yes, printer, stop).await?;
+        self::stack(team, Need::Planned, settings, yes, printer, stop).await?;
     let plan = plan::plan(&hardware, &stack, team, settings, &Progress::on(printer))?;
+    team.unmet_slots(&plan).iter().for_each(|finding| printer.finding(finding));
     Ok((plan, is_replaced))
 }

@@ -1,5 +1,6 @@
 //! `harmonic up`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use harmonic_app::{Instance, Settings, check_local, instances, plan};
 use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
-use harmonic_types::Finding;
+use harmonic_types::{Finding, Plan};
 
 use super::prepare;
 use crate::environment;
@@ -44,6 +45,8 @@ pub async fn run(
         printer.message(&format!("tool set {set}: a run that names it starts {servers}"));
     }
     let listen = ListenConfig::new(&args.listen.request(port), settings)?.with_tools(tools);
+    // Before anything is fetched or loaded.
+    listen.check_address().await?;
     let needs_key = listen.needs_key();
     let (plan, is_replaced) = match &args.plan {
         Some(path) => {
@@ -59,8 +62,7 @@ pub async fn run(
     printer.message(&render::plan::text(&plan, printer.message_width()));
     printer.message(&render::plan::sharing(&plan));
     if args.detach {
-        let stack = is_replaced.then_some(plan.stack.as_str());
-        return detach(port, stack, needs_key, settings, printer, stop).await;
+        return detach(port, &plan, is_replaced, needs_key, settings, printer, stop).await;
     }
     let progress = Progress::on(printer);
     let mut serving = stop.or(TeamServer::start(plan, listen, settings, &progress)).await??;
@@ -99,11 +101,12 @@ pub async fn run(
     Ok(Exit::Ok)
 }
 
-/// Starts the background process. It gets the same arguments, so that it makes the same plan, with
-/// another `stack` if the user chose one; the models are in the store by then.
+/// Starts the background process. It gets the same arguments, so that it makes the same `plan`, with
+/// another stack if the user chose one; the models are in the store by then.
 async fn detach(
     port: u16,
-    stack: Option<&str>,
+    plan: &Plan,
+    is_replaced: bool,
     needs_key: bool,
     settings: &Settings,
     printer: &Printer,
@@ -111,8 +114,8 @@ async fn detach(
 ) -> anyhow::Result<Exit> {
     let (path, mut arguments) = environment::this_program()?;
     arguments.retain(|argument| argument != DETACH_FLAG);
-    if let Some(stack) = stack {
-        replace_option(&mut arguments, STACK_OPTION, stack);
+    if is_replaced {
+        replace_option(&mut arguments, STACK_OPTION, &plan.stack);
     }
     // The log includes requests.
     arguments.push("--verbose".into());
@@ -120,13 +123,8 @@ async fn detach(
     let starting = background::start(port, &program, settings)?;
     let log = starting.log().display();
     printer.message(&format!("starting in the background; log: {log}"));
-    let bar = printer.is_live().then(|| spinner(printer, "starting"));
-    let on_line = |line: &str| {
-        if let Some(bar) = &bar {
-            bar.set_message(line);
-        }
-    };
-    let run = stop.or(starting.ready(settings, on_line)).await;
+    let bar = printer.is_live().then(|| spinner(printer, &loading(plan)));
+    let run = stop.or(starting.ready(settings)).await;
     if let Some(bar) = &bar {
         bar.finish_and_clear();
     }
@@ -137,6 +135,16 @@ async fn detach(
     let ending = format!("`harmonic down{option}` stops it");
     printer.message(&usage(&run, needs_key, &option, &[log, ending], printer));
     Ok(Exit::Ok)
+}
+
+/// What the background process does before it serves.
+fn loading(plan: &Plan) -> String {
+    let here = plan.engines.iter().filter(|engine| engine.spec.kind().needs_models());
+    let models: BTreeSet<&str> = here.map(|engine| engine.model.as_str()).collect();
+    match models.into_iter().collect::<Vec<_>>().join(", ").as_str() {
+        "" => "starting".to_owned(),
+        models => format!("loading {models}"),
+    }
 }
 
 /// Removes the option `name` with its value, and adds it with `value`.

@@ -209,12 +209,13 @@ fn a_failed_background_start_reports_the_reason() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = held.local_addr().unwrap().port().to_string();
     let mut up = user.harmonic(["up", "--detach", "--port", &port]);
-    ran(up.args(TEAM)).refuses(&[
-        "the team did not start",
-        "uses the port",
-        &format!("{port}-"),
-        ".log",
-    ]);
+    ran(up.args(TEAM)).refuses(&["uses the port"]);
+    drop(held);
+    let mut up = user.harmonic(["up", "--detach", "--port", &port, "--stack", "starter"]);
+    let failed = ran(up.args(["--engine", "remote=http://127.0.0.1:1"]));
+    failed.refuses(&["the team did not start", "cannot reach", &format!("{port}-"), ".log"]);
+    // The plan was shown before, and is not repeated as a part of the log.
+    assert_eq!(failed.err.matches("slots guaranteed").count(), 1, "{failed:?}");
     let path = user.file("plan.json", "{}").display().to_string();
     user.run(["up", "--detach", "--plan", &path]).refuses(&["plan.json is not a plan"]);
 }

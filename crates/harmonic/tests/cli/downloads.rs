@@ -55,26 +55,43 @@ fn masked(user: &User, text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// A stack whose models are placed on any machine that runs these tests, and are not small.
+const SMALL_TEAM: &str = "name = \"mine\"
+[[agents]]
+like = \"executive\"
+model = \"qwen3:4b\"
+context = 2048
+[[agents]]
+like = \"operator\"
+model = \"smollm2:135m\"
+context = 2048
+";
+
 #[test]
 fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
     let user = User::new();
-    let mut up = user.harmonic(["up", "--stack", "standard"]);
+    user.file("team.toml", SMALL_TEAM);
+    let mut up = user.harmonic(["up", "--stack", "team.toml"]);
     let refused = ran(up.env("HF_ENDPOINT", hub(4_000_000_000)));
     refused.refuses(&[]);
     insta::assert_snapshot!(masked(&user, &refused.err), @"
-    error: the stack standard needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+    error: the stack mine needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
     hint: add --yes to fetch them; or use --stack starter (98.4 MB)
     ");
     assert!(user.has_no_model());
     // Without a hub the time is unknown, and nothing is invented.
-    let unreachable = user.run(["bench", "--stack", "standard", "--levels", "1"]);
-    unreachable.refuses(&["time       unknown: ", "cannot be reached", "--yes", "--stack starter"]);
+    let unreachable = user.run(["bench", "--stack", "team.toml", "--levels", "1"]);
+    unreachable.refuses(&[
+        "time          unknown: ",
+        "cannot be reached",
+        "--yes",
+        "--stack starter",
+    ]);
     let small = user.run(["up", "--stack", "starter"]);
     small.refuses(&["all sources of smollm2:135m failed"]);
 }
@@ -83,11 +100,12 @@ fn without_a_terminal_the_error_lists_every_download_and_both_ways() {
 fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
     let user = User::new();
     let endpoint = hub(4_000_000_000);
+    user.file("team.toml", SMALL_TEAM);
     let asked = |columns| {
-        let mut up = user.harmonic(["up", "--stack", "standard"]);
+        let mut up = user.harmonic(["up", "--stack", "team.toml"]);
         up.env("HF_ENDPOINT", &endpoint);
         let mut dialogue = Dialogue::start(up, columns);
-        dialogue.until(&["the stack standard"]);
+        dialogue.until(&["the stack mine"]);
         let question = dialogue.before("[y/s/n] ");
         for line in question.lines() {
             assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}");
@@ -96,11 +114,10 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
     };
     let (mut dialogue, question) = asked(80);
     insta::assert_snapshot!(question, @"
-     needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+     needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
 
@@ -119,11 +136,10 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
 
     let (mut dialogue, question) = asked(120);
     insta::assert_snapshot!(question, @"
-     needs 3 models that are not in the store:
-      qwen3:4b     2.5 GB
-      qwen3:8b     5.0 GB
-      qwen3:14b    9.0 GB
-      total       16.5 GB
+     needs 2 models that are not in the store:
+      qwen3:4b        2.5 GB
+      smollm2:135m   98.4 MB
+      total           2.6 GB
       free       FREE in HOME/models
       time       measured
 
@@ -142,6 +158,36 @@ fn on_a_terminal_one_question_is_asked_and_no_is_the_default() {
     dialogue.enter("\u{4}");
     assert_eq!(dialogue.end().0, Some(1));
     assert!(user.has_no_model());
+}
+
+/// What is left out depends on this machine's memory, so the plan of this machine says it here, too.
+#[test]
+fn only_the_models_of_agents_that_the_plan_keeps_are_fetched() {
+    for stack in ["full", "standard", "minimal"] {
+        let user = User::new();
+        let plan = user.run(["plan", "--stack", stack, "--json"]).json();
+        let (kept, left_out): (Vec<_>, Vec<_>) = plan["agents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .partition(|agent| agent["status"] != "skipped");
+        let asked = user.run(["up", "--stack", stack]).err;
+        let (models, rest) = asked.split_once("\n  free").unwrap();
+        let names = |agents: &[&serde_json::Value], field: &str| {
+            agents.iter().map(|agent| agent[field].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let (kept, skipped) = (names(&kept, "model"), names(&left_out, "model"));
+        for model in &kept {
+            assert!(models.contains(&format!("\n  {model} ")), "{stack} {model}: {asked}");
+        }
+        for model in skipped.iter().filter(|model| !kept.contains(model)) {
+            assert!(!models.contains(&format!("\n  {model} ")), "{stack} {model}: {asked}");
+        }
+        let rest = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = format!(": {}", names(&left_out, "name").join(", "));
+        assert_eq!(rest.contains("left out, since"), !left_out.is_empty(), "{stack}: {asked}");
+        assert!(left_out.is_empty() || rest.contains(&line), "{stack}: {asked}");
+    }
 }
 
 #[test]
@@ -188,6 +234,7 @@ fn the_starter_in_place_of_a_large_stack_is_what_starts_in_the_background() {
     let (code, shown) = dialogue.end();
     assert_eq!(code, Some(0), "{shown}");
     assert_eq!(owner.teams()[0]["stack"], "starter");
+    assert!(shown.contains("loading smollm2:135m"), "{shown}");
 }
 
 #[test]

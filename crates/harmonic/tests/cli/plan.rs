@@ -234,7 +234,9 @@ fn a_plan_explains_every_byte_and_what_sharing_saves() {
               qwen3:4b on dgx-spark, from the paper (ollama/0.15): sweet spot 16x
     given up  in this order: slots, down to half of an agent's quota (0 agents); KV caches in q8_0,
               where measured and within bounds (0 engines); context, down to each agent's minimum (0);
-              agents, from the lowest tier up (0). Sequences beyond the slots are lent to whoever asks
+              agents, from the lowest tier up (0). An agent's quota is what it may run at once without
+              borrowing: its target of slots, or its part of the 32 in flight where the targets are
+              more. Sequences beyond the slots are lent to whoever asks
     layout    qwen3-4b: streams, no more than a unified pool
     layout    qwen3-8b: streams, no more than a unified pool
     layout    qwen3-14b: streams, no more than a unified pool
@@ -354,4 +356,20 @@ fn unplannable_inputs_are_named() {
     user.run(["plan", "--table", "--explain"]).refuses_usage("cannot be used with");
     user.run(["plan", "--stack", "starter", "--budget", "paper", "--table"])
         .refuses(&["declares no memory figures", "smollm2:135m"]);
+}
+
+#[test]
+fn slots_that_were_asked_for_and_do_not_fit_are_named() {
+    let slots = |hardware: &str, slots: &str| {
+        ran(&mut binary(["plan", "--hardware", hardware, "--stack", "standard", "--slots", slots]))
+    };
+    let left_out = slots("generic-8gb", "coder=8");
+    assert_eq!(left_out.code, Some(0), "{left_out:?}");
+    insta::assert_snapshot!(left_out.err, @"
+    warning: --slots coder=8 does not fit: left out: 1 slot of context 8192 would need 15.0 GB more
+    hint: give other agents fewer with --slots, or use a smaller --context or stack
+    ");
+    let fewer = slots("generic-16gb", "executive=16");
+    assert!(fewer.err.contains("--slots executive=16 does not fit: 1"), "{fewer:?}");
+    assert_eq!(slots("dgx-spark", "coder=8").err, "");
 }

@@ -46,6 +46,31 @@ fn every_command_for_a_local_server_takes_its_port() {
 }
 
 #[test]
+fn a_port_in_use_is_the_only_thing_said() {
+    let owner = Owner::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for detach in [&["--detach"][..], &[]] {
+        let args = ["up", "--port", &port].into_iter().chain(TEAM).chain(detach.iter().copied());
+        let refused = owner.0.run(args);
+        refused.refuses(&["uses the port", &port]);
+        let err = &refused.err;
+        assert!(err.starts_with("error: ") && !err.contains("slots"), "{err}");
+    }
+}
+
+#[test]
+fn a_command_that_takes_no_address_offers_none() {
+    let user = User::new();
+    for args in [&["logs"][..], &["logs", "--port", "4999"], &["ps", "--port", "4999"]] {
+        let refused = user.run(args.iter().copied());
+        refused.refuses(&["harmonic up --detach"]);
+        assert!(!refused.err.contains("--url"), "{refused:?}");
+    }
+    user.run(["chat", "coder", "--port", "4999", "Hello"]).refuses(&["--url"]);
+}
+
+#[test]
 fn the_default_port_needs_no_option() {
     let user = User::new();
     let mut down = user.harmonic(["chat", "coder", "Hello"]);

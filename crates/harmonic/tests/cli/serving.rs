@@ -172,3 +172,50 @@ fn incomparable_settings_are_refused() {
     user.run(["bench", "--threads", "--target", "http://127.0.0.1:9"])
         .refuses_usage("cannot be used with");
 }
+
+/// The stack of the command in a refusal, and its context.
+fn named(refused: &str) -> (Option<String>, u32) {
+    let quoted = refused.split('`').skip(1).step_by(2);
+    let command = quoted.filter(|text| text.contains("--context ")).last();
+    let command = command.unwrap_or_else(|| panic!("no command: {refused}"));
+    let words: Vec<&str> = command.split(' ').collect();
+    let after = |name: &str| Some(words[words.iter().position(|word| *word == name)? + 1]);
+    (after("--stack").map(str::to_owned), after("--context").unwrap().parse().unwrap())
+}
+
+/// What fits depends on this machine's memory, so its plan says here whether the command was right.
+#[tokio::test]
+async fn a_refusal_of_a_long_prompt_names_a_command_whose_plan_keeps_an_agent_with_that_context() {
+    let user = User::new();
+    let sim = ["up", "--stack", "starter", "--engine", "sim", "--context", "2048", "--port", "0"];
+    let server = Server::start(&mut user.harmonic(sim));
+    let client = Client::new(&server.url).unwrap();
+    for (words, own) in [(700, true), (2500, false), (9000, false), (20_000, false)] {
+        let content = "word ".repeat(words);
+        let messages = vec![ChatMessage::new("user", content)];
+        let refused = client.chat(&ChatRequest { messages, ..long("coder", 8) }).await;
+        let refused = refused.err().unwrap().to_string();
+        assert!(refused.contains("status 400"), "{refused}");
+        if refused.contains("no stack holds a context of") {
+            assert!(!own, "{refused}");
+            continue;
+        }
+        let (stack, context) = named(&refused);
+        assert_eq!(stack.is_none(), own, "{refused}");
+        let kept = match refused.split_once("but one does for ") {
+            Some((_, rest)) => rest.split_once(':').unwrap().0,
+            None => "coder",
+        };
+        let (stack, context) = (stack.as_deref().unwrap_or("starter"), context.to_string());
+        let plan = user.run(["plan", "--stack", stack, "--context", &context, "--json"]).json();
+        let agents = plan["agents"].as_array().unwrap();
+        let agent = |name: &str| agents.iter().find(|agent| agent["name"] == *name);
+        let planned = agent(kept).unwrap();
+        assert_ne!(planned["status"], "skipped", "{refused}");
+        assert!(planned["context"].as_u64() >= context.parse().ok(), "{refused}");
+        if kept != "coder" {
+            let asked = agent("coder").is_some_and(|coder| coder["status"] != "skipped");
+            assert!(!asked, "{refused}");
+        }
+    }
+}

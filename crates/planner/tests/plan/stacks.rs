@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use harmonic_models::catalog;
 use harmonic_planner::{PlanOptions, PlannedModel, plan};
-use harmonic_types::{AgentStatus, KvLayout, LargerContext, Plan, StackSpec};
+use harmonic_types::{AgentStatus, KvLayout, Plan, StackSpec};
 
 const STACKS: [&str; 5] = ["standard", "full", "minimal", "dev", "starter"];
 
@@ -78,14 +78,5 @@ fn the_starter_uses_the_memory_that_is_there() {
         let plan = planned(&stack, profile);
         assert!(plan.trades.is_empty(), "{profile}: {:?}", plan.trades);
         assert!(plan.agents.iter().all(|agent| agent.context.0 == 8192), "{profile}");
-    }
-}
-
-/// A prompt that is too long is answered with the command that starts `standard` with more context.
-#[test]
-fn the_stack_that_rejections_name_holds_the_context_that_they_promise() {
-    for model in harmonic_stack::builtin("standard").expect("built in").models() {
-        let trained = catalog::find(model).expect("in the catalog").shape.context_trained;
-        assert!(trained.0 >= LargerContext::STANDARD, "{model}: {trained}");
     }
 }

@@ -230,11 +230,14 @@ fn given_up(plan: &Plan) -> String {
     format!(
         "in this order: slots, down to half of an agent's quota ({} agents); KV caches in q8_0, \
          where measured and within bounds ({} engines); context, down to each agent's minimum ({}); \
-         agents, from the lowest tier up ({}). Sequences beyond the slots are lent to whoever asks",
+         agents, from the lowest tier up ({}). An agent's quota is what it may run at once without \
+         borrowing: its target of slots, or its part of the {} in flight where the targets are more. \
+         Sequences beyond the slots are lent to whoever asks",
         made(|trade| matches!(trade, Trade::Slots { .. })),
         made(|trade| matches!(trade, Trade::KvType { .. })),
         made(|trade| matches!(trade, Trade::Context { .. })),
         made(|trade| matches!(trade, Trade::Agent { .. })),
+        plan.max_in_flight,
     )
 }
 

@@ -11,9 +11,11 @@ use crate::scaling;
 
 /// All charts of a run, with their captions.
 pub fn figures(run: &BenchRun) -> Markup {
-    let is_closed = run.series.iter().flat_map(|series| &series.levels).any(|l| l.rate.is_none());
+    let mut levels = run.series.iter().flat_map(|series| &series.levels);
+    let has_figures = levels.any(|level| level.rate.is_none() && level.tok_s.is_some());
     html! {
-        @if is_closed {
+        // Without a figure, an axis would have no scale.
+        @if has_figures {
             figure {
                 (drawn(&scaling::chart(run, Format::WIDE), Format::NARROW))
                 figcaption {

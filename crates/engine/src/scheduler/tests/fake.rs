@@ -16,7 +16,7 @@ pub(super) const TOKEN_BYTES: u64 = 10;
 
 pub(super) fn share(name: &str, tier: Tier, slots: u32, context: u32) -> ScheduledAgent {
     let context = Tokens(context);
-    ScheduledAgent { name: AgentName::from(name), tier, slots, context, trained: None }
+    ScheduledAgent { name: AgentName::from(name), tier, slots, context, larger: None }
 }
 
 /// Limits for tests: snapshots of [`TOKEN_BYTES`] per token.
