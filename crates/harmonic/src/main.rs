@@ -9,6 +9,7 @@ mod error;
 mod exit;
 mod form_trial;
 mod help;
+mod log_lines;
 mod logging;
 mod tool_helper;
 
