@@ -7,13 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
-use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_types::Event;
 use reqwest::{Response, Url};
 
+use super::client_events;
 use super::error::ClientError;
 use crate::openai::{CallDelta, ChatChunk, Envelope, Usage};
 use crate::sse;
@@ -41,7 +40,7 @@ pub enum ChatEvent {
 /// connection, which cancels the request.
 pub struct ChatStream {
     url: Url,
-    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    events: BoxStream<'static, Result<eventsource_stream::Event, ClientError>>,
     /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
     ended: bool,
@@ -52,10 +51,9 @@ impl ChatStream {
     pub(super) fn new(url: Url, response: Response) -> Self {
         let queued = response.headers().get(QUEUE_MS);
         let queued = queued.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = response.bytes_stream().map(|chunk: Result<Bytes, _>| chunk);
         Self {
+            events: client_events(&url, response),
             url,
-            events: sse::events(body).boxed(),
             ready: VecDeque::new(),
             ended: false,
             queued: queued.map(Duration::from_millis),
@@ -143,10 +141,7 @@ impl Stream for ChatStream {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
-                Some(Err(EventStreamError::Transport(source))) => {
-                    ClientError::Unreachable { url: this.url.to_string(), error: source }
-                }
-                Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),
+                Some(Err(error)) => error,
                 None => this.protocol("the stream ended before `[DONE]`".to_owned()),
             };
             this.ended = true;

@@ -1,14 +1,12 @@
 //! Calls of the tools that this process offers to a run.
 
-use eventsource_stream::EventStreamError;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use harmonic_types::RunId;
 use reqwest::Url;
 
-use super::{Client, ClientError};
+use super::{Client, ClientError, client_events};
 use crate::runs::{AnswerToolCall, ToolCallEvent};
-use crate::sse;
 
 /// The calls of a run for this process. It ends with the run, or after one error.
 pub type ToolCallStream = BoxStream<'static, Result<ToolCallEvent, ClientError>>;
@@ -27,8 +25,8 @@ impl Client {
         let mut url = self.url(&format!("runs/{id}/tool-calls"));
         url.query_pairs_mut().append_pair("process", process);
         let response = self.send(&url, |client| client.get(url.clone())).await?;
-        let events = sse::events(response.bytes_stream());
-        Ok(stream::unfold(Some((url, Box::pin(events))), |state| async move {
+        let events = client_events(&url, response);
+        Ok(stream::unfold(Some((url, events)), |state| async move {
             let (url, mut events) = state?;
             let item = read(&url, events.next().await).transpose()?;
             let is_last = matches!(item, Err(_) | Ok(ToolCallEvent::Replaced));
@@ -55,7 +53,7 @@ impl Client {
 /// What an item of the stream says; `None` at its end.
 fn read(
     url: &Url,
-    item: Option<Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    item: Option<Result<eventsource_stream::Event, ClientError>>,
 ) -> Result<Option<ToolCallEvent>, ClientError> {
     let url = url.to_string();
     match item {
@@ -64,10 +62,7 @@ fn read(
             let reason = format!("not a call of a tool (`{}`): {error}", event.event);
             ClientError::Protocol { url, reason }
         }),
-        Some(Err(EventStreamError::Transport(error))) => {
-            Err(ClientError::Unreachable { url, error })
-        }
-        Some(Err(other)) => Err(ClientError::Protocol { url, reason: other.to_string() }),
+        Some(Err(error)) => Err(error),
         None => {
             let message = "the stream of calls ended before the run".to_owned();
             Err(ClientError::BrokenOff { message })
