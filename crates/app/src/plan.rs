@@ -6,16 +6,17 @@ use std::path::Path;
 use harmonic_export::{ExportKind, ExportedFile};
 use harmonic_models::{ModelError, catalog};
 use harmonic_planner::{
-    MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, memory_with_sharing,
+    FullContext, MemoryRow, PaperFigures, PlanOptions, PlannedModel, full_contexts, memory_table,
+    memory_with_sharing,
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
 use harmonic_types::{
-    Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
+    Bytes, Curve, EngineKind, Finding, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::engines;
 use crate::error::{AppError, Result};
-use crate::event::{Observer, warn_skipped};
+use crate::event::{Event, Observer, warn_skipped};
 use crate::models::check_known;
 use crate::settings::Settings;
 use crate::team_request::TeamRequest;
@@ -63,7 +64,18 @@ pub fn plan(
     observer: &dyn Observer,
 ) -> Result<Plan> {
     let inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
-    plan_with(hardware, stack, &team.options(), &inputs)
+    let plan = plan_with(hardware, stack, &team.options(), &inputs)?;
+    for FullContext { agent, prompt, context } in full_contexts(&plan) {
+        observer.event(Event::Warning(&Finding::new(
+            "system-prompt-long",
+            format!(
+                "the system prompt of agent `{agent}` has about {prompt} tokens, and its context is \
+                 {context}: no request may fit beside it"
+            ),
+            "shorten the prompt, or raise `context` of the agent",
+        )));
+    }
+    Ok(plan)
 }
 
 /// Checks that `stack` can be planned, before its models are fetched. Models that only their file

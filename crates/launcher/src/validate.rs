@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use harmonic_types::{AgentName, Bytes, EnginePlan, Plan};
+use harmonic_types::{AgentName, AgentPlan, Bytes, EnginePlan, Plan, StackSpec};
 
 use crate::error::LaunchError;
 
@@ -61,6 +61,11 @@ fn amounts(plan: &Plan) -> Result<(), String> {
         let (name, spec) = (&agent.name, &agent.spec.name);
         return Err(format!("the agent `{name}` has the spec of `{spec}`"));
     }
+    if plan.agents.len() > StackSpec::MAX_AGENTS {
+        let (agents, most) = (plan.agents.len(), StackSpec::MAX_AGENTS);
+        return Err(format!("it has {agents} agents: expected at most {most}"));
+    }
+    plan.agents.iter().try_for_each(|agent| shares(plan, agent))?;
     for engine in &plan.engines {
         let of = format!("the engine `{}`", engine.id);
         let sequences = engine.sequences.into();
@@ -75,6 +80,30 @@ fn amounts(plan: &Plan) -> Result<(), String> {
     }
     let totals = plan.engines.iter().map(|engine| engine.total_bytes);
     sums_up("the plan", totals, plan.total_bytes)
+}
+
+/// Refuses slots and a context that the engine of `agent` does not have.
+fn shares(plan: &Plan, agent: &AgentPlan) -> Result<(), String> {
+    // One that was skipped has neither.
+    let Some(engine) = plan.engine_of(agent) else { return Ok(()) };
+    let of = format!("the agent `{}`", agent.name);
+    within(&of, "slots", agent.slots.into(), &(1..=EnginePlan::MAX_SEQUENCES.into()))?;
+    let trained = engine.context_trained.map_or(u32::MAX, |trained| trained.0).into();
+    // Of an encoder, the cells are no bound: it has none.
+    let most = match engine.local().pooling {
+        Some(_) => trained,
+        None => engine.local().kv_tokens,
+    };
+    let context = agent.context.0.into();
+    within(&of, "context", context, &(1..=most))?;
+    let prompt = agent.spec.least_prompt_tokens();
+    if engine.local().pooling.is_none() && u64::from(prompt.0) >= context {
+        return Err(format!(
+            "the system prompt of {of} has at least {prompt} tokens: expected fewer than its \
+             context, {context}"
+        ));
+    }
+    Ok(())
 }
 
 fn within(of: &str, field: &str, value: u64, range: &RangeInclusive<u64>) -> Result<(), String> {

@@ -154,3 +154,31 @@ fn an_invalid_log_filter() {
     let user = User::new();
     ran(user.harmonic(["detect"]).env("HARMONIC_LOG", "a=b=c")).refuses(&["HARMONIC_LOG", "a=b=c"]);
 }
+
+/// Pipes that nobody writes to, and devices without an end.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_never_end_are_refused_wherever_one_is_named() {
+    let user = User::new();
+    let pipe = user.home().join("pipe.toml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    for endless in [pipe.display().to_string(), "/dev/zero".to_owned()] {
+        let prompt =
+            format!("name = \"t\"\n[[agents]]\nlike = \"coder\"\nsystem_file = \"{endless}\"\n");
+        let with_prompt = stack(&user, &prompt);
+        for args in [
+            vec!["plan", "--stack", &endless],
+            vec!["plan", "--stack", &with_prompt],
+            vec!["run", "goal", "--brief", &endless],
+            vec!["run", "goal", "--plan", &endless],
+            vec!["run", "goal", "--recipe", &endless],
+            vec!["report", &endless],
+        ] {
+            user.run(args).refuses(&["not a regular file"]);
+        }
+    }
+    let keys = user.home().join(".config/harmonic/keys.toml");
+    std::fs::create_dir_all(keys.parent().unwrap()).unwrap();
+    std::fs::rename(&pipe, &keys).unwrap();
+    user.run(["keys", "list"]).refuses(&["not a regular file", "keys.toml"]);
+}

@@ -6,6 +6,7 @@ mod embedding;
 mod exact;
 mod fixtures;
 mod growth;
+mod limits;
 mod paper;
 mod stacks;
 mod tuned;
