@@ -35,6 +35,8 @@ pub struct SseLines {
     scanned: usize,
     /// Bytes of the event that was begun, in lines that were read.
     event: usize,
+    /// The character that ended the line before.
+    last: Option<u8>,
 }
 
 impl SseLines {
@@ -61,9 +63,12 @@ impl SseLines {
             if at.is_none() {
                 break;
             }
-            // Of one character: that which ends it.
-            self.event = if next - end == 1 { 0 } else { event };
-            end = next;
+            // Of one character, that which ends it; but a line feed after a carriage return belongs to
+            // the line before.
+            let last = self.received.get(next - 1).copied();
+            let is_blank = next - end == 1 && (last, self.last) != (Some(b'\n'), Some(b'\r'));
+            self.event = if is_blank { 0 } else { event };
+            (end, self.last) = (next, last);
         }
         if end == 0 {
             return Ok(None);

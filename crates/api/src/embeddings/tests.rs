@@ -151,3 +151,12 @@ proptest! {
         prop_assert!((length - 1.0).abs() < 1e-4 || short.iter().all(|n| *n == 0.0), "{}", length);
     }
 }
+
+#[test]
+fn a_token_id_beyond_any_vocabulary_is_named_as_it_was_sent() {
+    for input in ["[4294967301]", "[[1], [2, 4294967301]]"] {
+        let body = format!("{{\"model\": \"search\", \"input\": {input}}}");
+        let error = parse_embeddings(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("4294967301"), "{error}");
+    }
+}
