@@ -148,7 +148,9 @@ impl TargetError {
             Self::NoUsage { .. } => {
                 "use a server that supports `stream_options.include_usage`: chunks are not tokens"
             }
-            Self::Endless { .. } => "use a server that obeys `max_tokens`, or `num_predict` of Ollama",
+            Self::Endless { .. } => {
+                "use a server that obeys `max_tokens`, or `num_predict` of Ollama"
+            }
             Self::Stalled { .. } => {
                 "use fewer streams, or check the server's log for the time of the run"
             }

@@ -79,7 +79,8 @@ fn notice(format: LogFormat, lost: u64) -> String {
     let mut time = String::new();
     // Without a time, the line says the same.
     let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-    let message = format!("log lines before this one were lost, as they could not be written: {lost}");
+    let message =
+        format!("log lines before this one were lost, as they could not be written: {lost}");
     let mut line = match format {
         LogFormat::Text => format!("{time}  WARN harmonic: {message}"),
         LogFormat::Json => serde_json::json!({

@@ -109,9 +109,8 @@ pub(crate) fn keep_alive(
     keep_alive: Option<&Value>,
     is_empty_value: bool,
 ) -> Result<(), ValidationError> {
-    let invalid = || {
-        ValidationError::value("keep_alive", "must be seconds, or a duration such as \"5m\"")
-    };
+    let invalid =
+        || ValidationError::value("keep_alive", "must be seconds, or a duration such as \"5m\"");
     let seconds = match keep_alive {
         None | Some(Value::Null) => None,
         Some(Value::Number(seconds)) => seconds.as_f64(),

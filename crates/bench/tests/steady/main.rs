@@ -232,11 +232,8 @@ async fn a_target_that_was_never_there_is_an_error_with_its_cause() {
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_does_not_end_its_answers_is_an_error_that_says_so() {
-    let shape = Shape {
-        own_length: Some(u32::MAX),
-        itl: Duration::from_millis(2),
-        ..Shape::default()
-    };
+    let shape =
+        Shape { own_length: Some(u32::MAX), itl: Duration::from_millis(2), ..Shape::default() };
     let error = refused(&Server::new(shape), &CancellationToken::new()).await;
     let cause = std::error::Error::source(&error).unwrap();
     insta::assert_snapshot!(

@@ -99,7 +99,8 @@ fn task(index: usize, value: Value) -> Result<Task, GraphFault> {
 
 /// Whether `value` has the type of the field `name`.
 fn has_form(name: &str, value: &Value) -> bool {
-    let is_number = |value: &Value| value.as_u64().is_some_and(|number| u32::try_from(number).is_ok());
+    let is_number =
+        |value: &Value| value.as_u64().is_some_and(|number| u32::try_from(number).is_ok());
     match name {
         "after" => value.as_array().is_some_and(|numbers| numbers.iter().all(is_number)),
         "samples" | "of" | "rounds" => is_number(value),

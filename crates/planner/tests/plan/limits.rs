@@ -67,7 +67,7 @@ proptest! {
 fn a_prompt_that_fills_its_context_with_any_tokenizer_is_an_error() {
     assert_snapshot!(
         planned(&one(512, None, 20_000)).unwrap_err(),
-        @""
+        @"the system prompt of agent `coder` has 20000 bytes, at least 1250 tokens, which its context of 512 tokens does not hold: shorten the prompt, or raise `context`, up to what the model was trained for"
     );
 }
 

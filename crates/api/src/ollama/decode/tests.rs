@@ -240,7 +240,9 @@ fn a_duration_is_seconds_or_numbers_with_units_and_nothing_else_is_one() {
     ] {
         assert!(seconds(text).is_some_and(|found| (found - expected).abs() < 1e-9), "{text}");
     }
-    for text in ["", "x", "m", "5x", "5 m", "1h30", "1h-30m", "--1", ".", "1..2s", "inf", "NaN", "1é"] {
+    for text in
+        ["", "x", "m", "5x", "5 m", "1h30", "1h-30m", "--1", ".", "1..2s", "inf", "NaN", "1é"]
+    {
         assert_eq!(seconds(text), None, "{text}");
     }
 }

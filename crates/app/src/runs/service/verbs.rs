@@ -12,8 +12,8 @@ use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{Request, RunId, RunRecord};
 
-use super::{RunService, owner_name};
 use super::errors::blocking;
+use super::{RunService, owner_name};
 use crate::runs::driver::{Command, is_final};
 use crate::runs::new_run::NewRun;
 use crate::runs::team_engine::TeamEngine;
