@@ -381,7 +381,7 @@ fn the_header_of_a_damaged_run_is_read_and_the_run_removed() {
     let mut runs = Runs::new();
     let journal = runs.create();
     let header = journal.header().clone();
-    let path = journal.folder().join("journal.jsonl");
+    let path = runs.root().join(&header.run.0).join("journal.jsonl");
     drop(journal);
     let mut bytes = fs::read(&path).unwrap();
     bytes.extend_from_slice(b"{\"x\": 1}\n{\"x\": 2}\n");
