@@ -124,6 +124,8 @@ mod tests {
 
     use super::*;
 
+    const LINE: &[u8] = b"{\"line\":1}\n";
+
     /// A disk that has space for so many bytes, while it is full.
     #[derive(Default)]
     struct Disk {
@@ -157,10 +159,10 @@ mod tests {
             let log = LogLines::new(LogFormat::Json, Disk::default());
             for space in &steps {
                 log.log.lock().unwrap().to.space = *space;
-                prop_assert!(log.make_writer().write_all(b"{\"line\":1}\n").is_ok());
+                prop_assert!(log.make_writer().write_all(LINE).is_ok());
             }
             log.log.lock().unwrap().to.space = None;
-            prop_assert!(log.make_writer().write_all(b"{\"line\":1}\n").is_ok());
+            prop_assert!(log.make_writer().write_all(LINE).is_ok());
             let written = String::from_utf8(log.log.into_inner().unwrap().to.written).unwrap();
             let (mut whole, mut lost) = (0, 0);
             for line in written.lines() {
@@ -170,7 +172,7 @@ mod tests {
                 lost += line["fields"]["lost"].as_u64().unwrap_or(0);
             }
             prop_assert_eq!(whole + lost, steps.len() as u64 + 1, "{}", written);
-            prop_assert!(written.ends_with("{\"line\":1}\n"));
+            prop_assert!(written.as_bytes().ends_with(LINE));
         }
     }
 }
