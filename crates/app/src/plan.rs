@@ -65,17 +65,23 @@ pub fn plan(
 ) -> Result<Plan> {
     let inputs = PlanInputs::of(stack, team.engine, settings, observer)?;
     let plan = plan_with(hardware, stack, &team.options(), &inputs)?;
-    for FullContext { agent, prompt, context } in full_contexts(&plan) {
-        observer.event(Event::Warning(&Finding::new(
+    findings(&plan).iter().for_each(|finding| observer.event(Event::Warning(finding)));
+    Ok(plan)
+}
+
+/// What a person should know of `plan` before it is used.
+pub fn findings(plan: &Plan) -> Vec<Finding> {
+    let finding = |FullContext { agent, prompt, context }| {
+        Finding::new(
             "system-prompt-long",
             format!(
                 "the system prompt of agent `{agent}` has about {prompt} tokens, and its context is \
                  {context}: no request may fit beside it"
             ),
             "shorten the prompt, or raise `context` of the agent",
-        )));
-    }
-    Ok(plan)
+        )
+    };
+    full_contexts(plan).into_iter().map(finding).collect()
 }
 
 /// Checks that `stack` can be planned, before its models are fetched. Models that only their file

@@ -45,6 +45,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
     }
     let knowledge = PlanInputs::of(&stack, team.engine, settings, &Progress::on(printer))?;
     let plan = plan::plan_with(&hardware, &stack, &options, &knowledge)?;
+    plan::findings(&plan).iter().for_each(|finding| printer.finding(finding));
     if let Some(kind) = args.emit {
         export(&plan, kind.into(), args.out.as_deref(), printer)?;
         return Ok(Exit::Ok);

@@ -42,7 +42,11 @@ pub async fn run(
     let listen = ListenConfig::new(&args.listen.request(port), settings)?.with_tools(tools);
     let needs_key = listen.needs_key();
     let (plan, is_replaced) = match &args.plan {
-        Some(path) => (plan::read(path)?, false),
+        Some(path) => {
+            let plan = plan::read(path)?;
+            plan::findings(&plan).iter().for_each(|finding| printer.finding(finding));
+            (plan, false)
+        }
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,
     };
     printer.message(&format!("stack {}", plan.stack));

@@ -182,3 +182,20 @@ fn files_that_never_end_are_refused_wherever_one_is_named() {
     std::fs::rename(&pipe, &keys).unwrap();
     user.run(["keys", "list"]).refuses(&["not a regular file", "keys.toml"]);
 }
+
+#[test]
+fn a_system_prompt_beyond_the_context_is_a_warning_or_where_it_is_certain_an_error() {
+    let user = User::new();
+    let plan = |words: usize| {
+        let prompt = "word ".repeat(words);
+        let agent = "like = \"coder\"\nmodel = \"smollm2:135m\"\ncontext = 2048";
+        let path =
+            stack(&user, &format!("name = \"t\"\n[[agents]]\n{agent}\nsystem = \"{prompt}\"\n"));
+        user.run(["plan", "--hardware", "dgx-spark", "--stack", &path])
+    };
+    assert_eq!(plan(100).err, "");
+    let warned = plan(2000);
+    assert_eq!(warned.code, Some(0), "{warned:?}");
+    assert!(warned.err.contains("system prompt of agent `coder` has about"), "{warned:?}");
+    plan(10_000).refuses(&["agent `coder` has 50000 bytes", "context of 2048", "shorten"]);
+}
