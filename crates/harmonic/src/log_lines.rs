@@ -50,15 +50,18 @@ impl<W: Write> LogLines<W> {
 }
 
 impl<W: Write> Log<W> {
-    /// Writes a whole line, or returns false.
+    /// Writes a whole line, or returns false. One that lacks its line feed only is whole: the next one
+    /// begins with it.
     fn write(&mut self, line: &[u8]) -> bool {
-        if self.is_torn && !self.write_bytes(b"\n") {
+        if self.is_torn && self.write_bytes(b"\n") > 0 {
             return false;
         }
-        self.write_bytes(line)
+        let left = self.write_bytes(line);
+        left == 0 || (left == 1 && line.len() > 1)
     }
 
-    fn write_bytes(&mut self, bytes: &[u8]) -> bool {
+    /// Writes `bytes`; gives the number of those that are left.
+    fn write_bytes(&mut self, bytes: &[u8]) -> usize {
         let mut rest = bytes;
         while !rest.is_empty() {
             match self.to.write(rest) {
@@ -67,10 +70,10 @@ impl<W: Write> Log<W> {
                     self.is_torn = !rest.is_empty();
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(_) | Err(_) => return false,
+                Ok(_) | Err(_) => break,
             }
         }
-        true
+        rest.len()
     }
 }
 

@@ -38,7 +38,7 @@ fn openai_takes_texts_and_token_ids() {
     assert_eq!(inputs(json!([1, 2])), Ok(vec![EmbeddingInput::Tokens(vec![1, 2])]));
     let two = vec![EmbeddingInput::Tokens(vec![1]), EmbeddingInput::Tokens(vec![2, 3])];
     assert_eq!(inputs(json!([[1], [2, 3]])), Ok(two));
-    assert_eq!(inputs(json!([u64::MAX])), Ok(vec![EmbeddingInput::Tokens(vec![u32::MAX])]));
+    assert_eq!(inputs(json!([u32::MAX])), Ok(vec![EmbeddingInput::Tokens(vec![u32::MAX])]));
     for invalid in [
         json!(null),
         json!(""),

@@ -88,6 +88,8 @@ async fn a_team_whose_log_cannot_be_written_answers_and_ends_as_with_one() {
         command.env("HARMONIC_LOG", "trace").env("HARMONIC_LOG_FORMAT", format);
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let server = Server::start_with(&mut command, full);
+        // Ours prepares TLS, which the other client needs.
+        Client::new(&server.url).unwrap().health().await.unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("{}/v1/chat/completions", server.url);
         for (messages, stream, status) in [
