@@ -12,6 +12,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use harmonic_types::RunToken;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -20,6 +22,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::openai::{ChatRequest, Envelope, ModelCard, ModelList, StreamOptions};
+use crate::sse;
 
 mod answered;
 mod error;
@@ -62,11 +65,11 @@ impl Default for Timeouts {
 /// Header with the token of a run.
 const WITHIN: HeaderName = HeaderName::from_static(RunToken::HEADER);
 
-/// Maximum bytes of a JSON document.
-const MAX_DOCUMENT_BYTES: usize = 64 << 20;
-
 /// Maximum bytes read of an error's body.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
+
+/// Maximum bytes of a document: the record of a large run, some hundred times the usual one.
+const MAX_DOCUMENT_BYTES: usize = 64 << 20;
 
 /// Client of one server. Cheap to clone; clones share connections.
 #[derive(Clone, Debug)]
@@ -257,25 +260,34 @@ fn secret(token: &RunToken) -> HeaderValue {
     value
 }
 
+/// Events of a response of `url`.
+fn client_events(
+    url: &Url,
+    response: Response,
+) -> BoxStream<'static, Result<eventsource_stream::Event, ClientError>> {
+    let url = url.clone();
+    let events = sse::events(response.bytes_stream());
+    events.map(move |event| event.map_err(|error| ClientError::of_events(&url, error))).boxed()
+}
+
 /// JSON document of a response; `expected` describes it in errors.
 async fn document<T: DeserializeOwned>(
     url: &Url,
     mut response: Response,
     expected: &str,
 ) -> Result<T, ClientError> {
-    let protocol = |reason| ClientError::Protocol { url: url.to_string(), reason };
+    let unreachable = |error| ClientError::Unreachable { url: url.to_string(), error };
+    let wrong = |reason: String| ClientError::Protocol { url: url.to_string(), reason };
     let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| ClientError::Unreachable { url: url.to_string(), error })?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         body.extend_from_slice(&chunk);
         if body.len() > MAX_DOCUMENT_BYTES {
-            return Err(protocol(format!("{expected} of more than 64 MiB")));
+            return Err(wrong(format!(
+                "not {expected}: it has more than {MAX_DOCUMENT_BYTES} bytes"
+            )));
         }
     }
-    serde_json::from_slice(&body).map_err(|error| protocol(format!("not {expected}: {error}")))
+    serde_json::from_slice(&body).map_err(|error| wrong(format!("not {expected}: {error}")))
 }
 
 /// Result of a request that was sent.

@@ -32,6 +32,7 @@ pub mod runs;
 mod sampling;
 mod schema;
 pub mod sse;
+mod sse_lines;
 #[cfg(test)]
 mod strategies;
 mod tools;

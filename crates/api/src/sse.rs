@@ -4,12 +4,13 @@
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html>.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use eventsource_stream::{EventStream, Eventsource};
-use futures::{Stream, StreamExt};
+use eventsource_stream::{Event, EventStreamError, Eventsource};
+use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 
 use crate::dialect::Dialect;
 use crate::json;
+use crate::sse_lines::{LineError, SseLines};
 use crate::wire_error::WireError;
 
 /// Media type.
@@ -70,50 +71,58 @@ pub fn write_ping(out: &mut BytesMut) {
     out.extend_from_slice(b": ping\n\n");
 }
 
-/// Events in a chunked body.
-pub fn events<S, B, E>(body: S) -> EventStream<S>
-where
-    S: Stream<Item = Result<B, E>>,
-    B: AsRef<[u8]>,
-{
-    body.eventsource()
+/// Error of reading events.
+#[derive(Debug)]
+pub enum EventsError<E> {
+    /// Error of the body.
+    Body(E),
+    /// A body that is no stream of events, with the reason.
+    Invalid(String),
 }
 
-/// Maximum bytes of one event, comments before it included: enough for a complete answer.
-pub const MAX_EVENT_BYTES: usize = 4 << 20;
-
-/// Error of a body whose events are bounded.
-#[derive(Debug, thiserror::Error)]
-pub enum BodyError<E> {
-    /// Error of the body itself.
-    #[error("{0}")]
-    Transport(E),
-    /// Event of more than [`MAX_EVENT_BYTES`].
-    #[error("an event exceeds {} MiB", MAX_EVENT_BYTES >> 20)]
-    TooLong,
+/// Events in a chunked body, each at most [`crate::sse_lines::MAX_EVENT_BYTES`] long.
+pub fn events<S, B, E>(body: S) -> impl Stream<Item = Result<Event, EventsError<E>>> + Send
+where
+    S: Stream<Item = Result<B, E>> + Send,
+    B: AsRef<[u8]> + Send,
+    E: Send,
+{
+    lines(body).eventsource().map(|event| {
+        event.map_err(|error| match error {
+            EventStreamError::Transport(LinesError::Body(error)) => EventsError::Body(error),
+            EventStreamError::Transport(LinesError::Line(error)) => {
+                EventsError::Invalid(error.to_string())
+            }
+            EventStreamError::Utf8(error) => EventsError::Invalid(error.to_string()),
+            EventStreamError::Parser(_) => EventsError::Invalid("a line has no form".to_owned()),
+        })
+    })
 }
 
-/// The body, with an error where an event exceeds [`MAX_EVENT_BYTES`]: [`events`] buffers each.
-pub fn bounded<S, E>(body: S) -> impl Stream<Item = Result<Bytes, BodyError<E>>>
+enum LinesError<E> {
+    Body(E),
+    Line(LineError),
+}
+
+/// Whole lines of a chunked body.
+fn lines<S, B, E>(body: S) -> impl Stream<Item = Result<Bytes, LinesError<E>>> + Send
 where
-    S: Stream<Item = Result<Bytes, E>>,
+    S: Stream<Item = Result<B, E>> + Send,
+    B: AsRef<[u8]> + Send,
+    E: Send,
 {
-    let (mut event, mut line) = (0, 0);
-    body.map(move |chunk| {
-        let chunk = chunk.map_err(BodyError::Transport)?;
-        for byte in &chunk {
-            event += 1;
-            match byte {
-                b'\n' if line == 0 => event = 0,
-                b'\n' => line = 0,
-                b'\r' => {}
-                _ => line += 1,
+    let state = (Box::pin(body), SseLines::default());
+    stream::try_unfold(state, |(mut body, mut lines)| async move {
+        loop {
+            if let Some(read) = lines.next_lines().map_err(LinesError::Line)? {
+                return Ok(Some((read, (body, lines))));
             }
-            if event > MAX_EVENT_BYTES {
-                return Err(BodyError::TooLong);
-            }
+            let Some(chunk) = body.next().await else {
+                let rest = lines.rest().map_err(LinesError::Line)?;
+                return Ok(rest.map(|rest| (rest, (body, lines))));
+            };
+            lines.push(chunk.map_err(LinesError::Body)?.as_ref());
         }
-        Ok(chunk)
     })
 }
 
@@ -138,7 +147,7 @@ mod tests {
             let pieces = wire.chunks(cut).map(|piece| Ok::<_, std::io::Error>(piece.to_vec()));
             let read: Vec<String> = futures::executor::block_on(
                 events(futures::stream::iter(pieces))
-                    .map(|event| event.expect("whole").data)
+                    .map(|event| event.unwrap_or_else(|_| panic!("whole")).data)
                     .collect(),
             );
             let (last, read) = read.split_last().expect("at least the end");

@@ -4,11 +4,11 @@
 //! atomically, so a reader sees the old content or the new; a change applies to the content at that
 //! time, under the file's lock, so no change is lost and no removed key reappears.
 
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
-use harmonic_fsutil::{WriteOptions, update};
+use harmonic_fsutil::{MAX_DOCUMENT, WriteOptions, read_text, update};
 use harmonic_gateway::{ApiKey, Fingerprint, Keys};
 use serde::{Deserialize, Serialize};
 
@@ -65,7 +65,7 @@ impl Keyring {
     /// # Errors
     /// When the file cannot be read or is invalid.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
+        let text = match read_text(path, MAX_DOCUMENT) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             Err(error) => {
@@ -194,6 +194,8 @@ impl Keyring {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

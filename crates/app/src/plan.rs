@@ -6,16 +6,17 @@ use std::path::Path;
 use harmonic_export::{ExportKind, ExportedFile};
 use harmonic_models::{ModelError, catalog};
 use harmonic_planner::{
-    MemoryRow, PaperFigures, PlanOptions, PlannedModel, memory_table, memory_with_sharing,
+    FullContext, MemoryRow, PaperFigures, PlanOptions, PlannedModel, full_contexts, memory_table,
+    memory_with_sharing,
 };
 use harmonic_profiles::{curve, paper_curves, tuned};
 use harmonic_types::{
-    Bytes, Curve, EngineKind, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
+    Bytes, Curve, EngineKind, Finding, Hardware, ModelFile, Plan, Sharing, StackSpec, TunedConfig,
 };
 
 use crate::engines;
 use crate::error::{AppError, Result};
-use crate::event::{Observer, warn_skipped};
+use crate::event::{Event, Observer, warn_skipped};
 use crate::models::check_known;
 use crate::settings::Settings;
 use crate::team_request::{TeamRequest, check_local};
@@ -69,7 +70,23 @@ pub fn plan(
     if team.local_only {
         check_local(&plan)?;
     }
+    findings(&plan).iter().for_each(|finding| observer.event(Event::Warning(finding)));
     Ok(plan)
+}
+
+/// What a person should know of `plan` before it is used.
+pub fn findings(plan: &Plan) -> Vec<Finding> {
+    let finding = |FullContext { agent, prompt, context }| {
+        Finding::new(
+            "system-prompt-long",
+            format!(
+                "the system prompt of agent `{agent}` has about {prompt} tokens, and its context is \
+                 {context}: no request may fit beside it"
+            ),
+            "shorten the prompt, or raise `context` of the agent",
+        )
+    };
+    full_contexts(plan).into_iter().map(finding).collect()
 }
 
 /// Plans `stack` with exactly these inputs.

@@ -1,10 +1,10 @@
 //! The run that a user asks for, from texts and files of this machine.
 
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use harmonic_api::runs::{BudgetBody, CreateRun, RunMode};
+use harmonic_fsutil::open_input;
 use harmonic_orchestrator::{AskPolicy, read_graph};
 use harmonic_types::{RunBudget, TaskGraph};
 
@@ -88,7 +88,7 @@ fn plan(path: &Path) -> Result<TaskGraph> {
 
 pub(crate) fn file(path: &Path, what: &str) -> Result<String> {
     let what = format!("{what} {}", path.display());
-    let opened = fs::File::open(path);
+    let opened = open_input(path);
     let opened = opened.map_err(AppError::context(format!("cannot read {what}")))?;
     text(opened, &what)
 }

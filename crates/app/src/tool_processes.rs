@@ -1,10 +1,10 @@
 //! How processes of tools are started, and the files that name them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use harmonic_fsutil::open_input;
 use harmonic_tools::{CommandPolicy, Helper, McpConfig, ToolBoxConfig};
 use harmonic_types::RunToken;
 
@@ -31,7 +31,7 @@ impl ToolProcesses {
     /// When it cannot be read, is no `mcp.json`, or names a program that is not there.
     pub(crate) fn mcp(&self, path: &Path) -> Result<McpConfig> {
         let what = format!("the MCP configuration {}", path.display());
-        let file = File::open(path).map_err(AppError::context(format!("cannot read {what}")))?;
+        let file = open_input(path).map_err(AppError::context(format!("cannot read {what}")))?;
         let text = run_request::text(file, &what)?;
         let invalid = || format!("invalid {}", path.display());
         let config = McpConfig::parse(&text, &self.environment);

@@ -53,10 +53,19 @@ pub enum StreamEvent {
 /// Response as a stream that ends with [`StreamEvent::Finished`] or an error.
 pub type ResponseStream = BoxStream<'static, Result<StreamEvent, TargetError>>;
 
+/// Pieces of output beyond the tokens that were asked for.
+const OUTPUT_MARGIN: u64 = 4096;
+
 /// A server under load.
 pub trait Target: Send + Sync {
     /// Base URL, or another name for display.
     fn name(&self) -> String;
+
+    /// Pieces of output that a response to `request` can have at most: a piece is a token or more,
+    /// and some servers are a little longer than they were asked to be.
+    fn most_outputs(&self, request: &RequestSpec) -> u64 {
+        OUTPUT_MARGIN.saturating_add(request.output_tokens.into())
+    }
 
     /// Sends a request; resolves when the target accepts it. Dropping the future or the response
     /// stream cancels the request.
@@ -99,6 +108,18 @@ pub enum TargetError {
         /// Name of the target.
         target: String,
     },
+    /// A response that went on after all that could be of the tokens that were asked for.
+    #[error(
+        "{target} sent {outputs} pieces of an answer of at most {tokens} tokens, and did not end it"
+    )]
+    Endless {
+        /// Name of the target.
+        target: String,
+        /// Pieces that were received.
+        outputs: u64,
+        /// Tokens that were asked for.
+        tokens: u32,
+    },
     /// No event within the stall limit.
     #[error("{target} sent nothing for {seconds} s")]
     Stalled {
@@ -127,7 +148,12 @@ impl TargetError {
             Self::NoUsage { .. } => {
                 "use a server that supports `stream_options.include_usage`: chunks are not tokens"
             }
-            Self::Stalled { .. } => "use fewer streams or a longer stall limit",
+            Self::Endless { .. } => {
+                "use a server that obeys `max_tokens`, or `num_predict` of Ollama"
+            }
+            Self::Stalled { .. } => {
+                "use fewer streams, or check the server's log for the time of the run"
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The requests of a series, in order, and the reception of their responses.
 //!
-//! Owns: the rotation of agents, the sequence of prompts, and the stall limit of a stream.
+//! Owns: the rotation of agents, the sequence of prompts, and the limits of a stream: the time
+//! without output, and the output.
 //!
 //! Invariants: no prompt is repeated, unless the protocol requires identical prompts.
 
@@ -94,10 +95,18 @@ impl<'a> Workload<'a> {
     ) -> Result<ReportedUsage, TargetError> {
         let limit = self.config.stall_limit;
         let stalled = |_| TargetError::Stalled { target: target.name(), seconds: limit.as_secs() };
+        let (most, tokens) = (target.most_outputs(&request), request.output_tokens);
+        let mut outputs: u64 = 0;
         let mut answer = timeout(limit, target.send(request)).await.map_err(stalled)??;
         loop {
             match timeout(limit, answer.next()).await.map_err(stalled)? {
-                Some(Ok(StreamEvent::Output)) => output(),
+                Some(Ok(StreamEvent::Output)) if outputs >= most => {
+                    return Err(TargetError::Endless { target: target.name(), outputs, tokens });
+                }
+                Some(Ok(StreamEvent::Output)) => {
+                    outputs += 1;
+                    output();
+                }
                 Some(Ok(StreamEvent::Finished(usage))) => return Ok(usage),
                 Some(Err(error)) => return Err(error),
                 None => return Err(TargetError::NoUsage { target: target.name() }),

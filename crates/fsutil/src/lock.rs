@@ -50,6 +50,19 @@ impl FileLock {
         }
     }
 
+    /// Whether somebody holds the lock on `file`, found at `path`. Does not exclude others who ask
+    /// the same; one who attempts the lock at this moment may find it held.
+    ///
+    /// # Errors
+    /// If the file system does not support locks.
+    pub fn is_held(file: &File, path: &Path) -> Result<bool, FileError> {
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false).map_err(FileError::io("unlock", path)),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(FileError::io("lock", path)(error)),
+        }
+    }
+
     /// Maximum length of a lock file that names its holder.
     pub const LONGEST_HOLDER: u64 = 16;
 

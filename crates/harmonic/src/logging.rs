@@ -9,6 +9,7 @@ use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
 use crate::error::CliError;
+use crate::log_lines::LogLines;
 
 /// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +52,9 @@ pub fn start(filter: Option<&str>, verbose: u8, format: LogFormat) -> anyhow::Re
     let filter = EnvFilter::builder()
         .parse(filter)
         .with_context(|| format!("invalid log filter `{filter}` in HARMONIC_LOG or RUST_LOG"))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would report a failed write with `eprintln!`, which panics where stderr is not writable.
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
+    let logs = logs.with_writer(LogLines::new(format, std::io::stderr()));
     match format {
         LogFormat::Text => logs.init(),
         LogFormat::Json => logs.json().init(),

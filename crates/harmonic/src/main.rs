@@ -10,6 +10,7 @@ mod exit;
 mod form_trial;
 mod guard_process;
 mod help;
+mod log_lines;
 mod logging;
 mod tool_helper;
 

@@ -14,7 +14,7 @@ const MAY_DEPEND_ON: [(&str, &[&str]); 38] = [
     ("types", &[]),
     ("fsutil", &[]),
     ("perfmodel", &["types"]),
-    ("stack", &["types"]),
+    ("stack", &["types", "fsutil"]),
     ("hardware", &["types"]),
     ("doctor", &["types", "perfmodel", "hardware"]),
     ("models", &["types", "fsutil"]),

@@ -156,6 +156,22 @@ impl Store {
         journal::read(&self.run(id)?, id, self.limits)
     }
 
+    /// Header of a run, which may be open elsewhere, and damaged after its header.
+    ///
+    /// # Errors
+    /// If there is no such run, or its journal does not begin with its header.
+    pub fn header(&self, id: &RunId) -> Result<Header, JournalError> {
+        header(&self.run(id)?, id)
+    }
+
+    /// Checks that no writer has a run open. One may open it right after.
+    ///
+    /// # Errors
+    /// [`JournalError::Locked`], or if there is no such run.
+    pub fn check_free(&self, id: &RunId) -> Result<(), JournalError> {
+        lock::check_free(&self.run(id)?, id)
+    }
+
     /// Content of an artifact of a run, which may be open elsewhere.
     ///
     /// # Errors
@@ -198,10 +214,7 @@ impl Store {
     /// Header and summary of a run; with the error of its summary, if it has one.
     fn entry(&self, id: &RunId) -> Result<(RunListing, Option<JournalError>), JournalError> {
         let folder = self.run(id)?;
-        let path = folder.path_of(journal::NAME);
-        let line = folder.first_line(journal::NAME, Header::LONGEST_LINE)?;
-        let line = line.ok_or_else(|| journal::absent(&folder, id))?;
-        let header = read_header(id, &path, &line)?;
+        let header = header(&folder, id)?;
         let bytes = folder.length(journal::NAME);
         let (summary, error) = match summary::read(&folder, id) {
             Ok(summary) => (summary, None),
@@ -288,6 +301,13 @@ impl Store {
     fn not_found(&self, id: &RunId) -> JournalError {
         JournalError::NotFound { id: id.clone(), root: self.root.path().to_owned() }
     }
+}
+
+/// Header of the run in `folder`.
+fn header(folder: &Folder, id: &RunId) -> Result<Header, JournalError> {
+    let line = folder.first_line(journal::NAME, Header::LONGEST_LINE)?;
+    let line = line.ok_or_else(|| journal::absent(folder, id))?;
+    read_header(id, &folder.path_of(journal::NAME), &line)
 }
 
 fn check(id: &RunId) -> Result<(), JournalError> {

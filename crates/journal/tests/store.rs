@@ -351,3 +351,42 @@ fn a_run_that_is_open_is_not_removed() {
     assert!(matches!(runs.store.remove(&id), Err(JournalError::NotFound { .. })));
     assert_eq!(fs::read_dir(runs.root()).unwrap().count(), 0);
 }
+
+#[test]
+fn a_run_is_free_unless_a_writer_has_it_open_and_asking_hinders_no_writer() {
+    let mut runs = Runs::new();
+    let journal = runs.create();
+    let id = journal.header().run.clone();
+    let held = runs.store.check_free(&id).unwrap_err();
+    assert!(matches!(held, JournalError::Locked { process: Some(_), .. }), "{held}");
+    drop(journal);
+    let store = &runs.store;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..200 {
+                // It may be held by the other thread, and is never damaged.
+                let asked = store.check_free(&id);
+                assert!(matches!(asked, Ok(()) | Err(JournalError::Locked { .. })), "{asked:?}");
+            }
+        });
+        for _ in 0..50 {
+            store.resume::<String>(&id).unwrap();
+        }
+    });
+    assert!(store.check_free(&id).is_ok());
+}
+
+#[test]
+fn the_header_of_a_damaged_run_is_read_and_the_run_removed() {
+    let mut runs = Runs::new();
+    let journal = runs.create();
+    let header = journal.header().clone();
+    let path = runs.root().join(&header.run.0).join("journal.jsonl");
+    drop(journal);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend_from_slice(b"{\"x\": 1}\n{\"x\": 2}\n");
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(runs.store.header(&header.run).unwrap(), header);
+    runs.store.remove(&header.run).unwrap();
+    assert!(matches!(runs.store.header(&header.run), Err(JournalError::NotFound { .. })));
+}

@@ -142,14 +142,25 @@ impl InstanceRegistry {
     }
 }
 
-/// Parses a record; `None` for one of another version, which that version manages.
+/// Parses a record; `None` for one of another version whose process has ended.
 fn parse(text: &str) -> Result<Option<Instance>, String> {
     let document: serde_json::Value =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if document["schema"] != Instance::SCHEMA {
-        return Ok(None);
+    let expected = Instance::SCHEMA;
+    let Some(schema) = document.get("schema").and_then(serde_json::Value::as_str) else {
+        return Err(format!("expected an object with the schema `{expected}`"));
+    };
+    if schema == expected {
+        return serde_json::from_value(document).map(Some).map_err(|error| error.to_string());
     }
-    serde_json::from_value(document).map(Some).map_err(|error| error.to_string())
+    let process = document.get("process").cloned().map(serde_json::from_value::<ProcessId>);
+    match process {
+        Some(Ok(process)) if !process.is_running() => Ok(None),
+        _ => Err(format!(
+            "invalid schema `{schema}`: expected `{expected}`; the team may be of another version \
+             of Harmonic Stack, which can stop it"
+        )),
+    }
 }
 
 impl Drop for InstanceGuard {

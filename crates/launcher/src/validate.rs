@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use harmonic_types::{
-    AgentName, Bytes, EnginePlan, EngineSpec, Plan, ProcessSpec, RemoteChoice, RemoteSpec,
-    RemoteUrl, Tokens,
+    AgentName, AgentPlan, Bytes, EnginePlan, EngineSpec, Plan, ProcessSpec, RemoteChoice,
+    RemoteSpec, RemoteUrl, StackSpec, Tokens,
 };
 
 use crate::error::LaunchError;
@@ -80,6 +80,11 @@ fn amounts(plan: &Plan) -> Result<(), String> {
         let (name, spec) = (&agent.name, &agent.spec.name);
         return Err(format!("the agent `{name}` has the spec of `{spec}`"));
     }
+    if plan.agents.len() > StackSpec::MAX_AGENTS {
+        let (agents, most) = (plan.agents.len(), StackSpec::MAX_AGENTS);
+        return Err(format!("it has {agents} agents: expected at most {most}"));
+    }
+    plan.agents.iter().try_for_each(|agent| shares(plan, agent))?;
     for engine in &plan.engines {
         let of = format!("the engine `{}`", engine.id);
         let sequences = engine.sequences.into();
@@ -140,6 +145,28 @@ fn is_elsewhere(of: &str, engine: &EnginePlan, remote: &RemoteSpec) -> Result<()
     if engine.total_bytes > Bytes::ZERO {
         let bytes = engine.total_bytes;
         return Err(format!("{of} takes {bytes}: expected 0 of a server that already runs"));
+    }
+    Ok(())
+}
+
+/// Refuses slots and a context that the engine of `agent` does not have.
+fn shares(plan: &Plan, agent: &AgentPlan) -> Result<(), String> {
+    // One that was skipped has neither.
+    let Some(engine) = plan.engine_of(agent) else { return Ok(()) };
+    let of = format!("the agent `{}`", agent.name);
+    within(&of, "slots", agent.slots.into(), &(1..=EnginePlan::MAX_SEQUENCES.into()))?;
+    let trained = engine.context_trained.map_or(u32::MAX, |trained| trained.0).into();
+    // Of an encoder, and of an engine elsewhere, the cells are no bound: it states none.
+    let generating = engine.local().filter(|local| local.pooling.is_none());
+    let most = generating.map_or(trained, |local| local.kv_tokens);
+    let context = agent.context.0.into();
+    within(&of, "context", context, &(1..=most))?;
+    let prompt = agent.spec.least_prompt_tokens();
+    if generating.is_some() && u64::from(prompt.0) >= context {
+        return Err(format!(
+            "the system prompt of {of} has at least {prompt} tokens: expected fewer than its \
+             context, {context}"
+        ));
     }
     Ok(())
 }

@@ -27,9 +27,10 @@ pub mod window;
 pub mod writer;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
+
+use harmonic_fsutil::open_input;
 
 use crate::error::ModelError;
 
@@ -70,14 +71,12 @@ impl Header {
     /// If the file is missing, unreadable, not GGUF, or truncated.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let gguf = |error| ModelError::Gguf { path: path.display().to_string(), error };
-        let file = File::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => ModelError::Missing(path.to_owned()),
+        let file = open_input(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => ModelError::Missing(path.to_owned()),
+            ErrorKind::InvalidInput => gguf(GgufError::NotAFile),
             _ => ModelError::io("open", path)(error),
         })?;
         let about = file.metadata().map_err(ModelError::io("read", path))?;
-        if !about.is_file() {
-            return Err(gguf(GgufError::NotAFile));
-        }
         let header =
             Self::read(BufReader::with_capacity(1 << 18, file), about.len()).map_err(gguf)?;
         header.check_length(about.len()).map_err(gguf)?;

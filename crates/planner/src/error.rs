@@ -1,6 +1,6 @@
 //! Planning errors.
 
-use harmonic_types::{AgentName, Bytes, EngineKind};
+use harmonic_types::{AgentName, Bytes, EngineKind, StackSpec, Tokens};
 
 /// Reason why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +10,45 @@ pub enum PlanError {
     NoAgents {
         /// Its name.
         stack: String,
+    },
+    /// A stack with more agents than can be planned in a moment.
+    #[error("the stack `{stack}` has {agents} agents: expected at most {}", StackSpec::MAX_AGENTS)]
+    TooManyAgents {
+        /// Its name.
+        stack: String,
+        /// Their number.
+        agents: usize,
+    },
+    /// An agent demands more context than its model was trained for.
+    #[error(
+        "agent `{agent}` requires a context of at least {least} tokens, and its model `{model}` \
+         was trained for {trained}: use {trained} or less, or a model with a longer context"
+    )]
+    ContextTooLong {
+        /// The agent.
+        agent: AgentName,
+        /// Its smallest context.
+        least: Tokens,
+        /// Its model.
+        model: String,
+        /// Trained context of the model.
+        trained: Tokens,
+    },
+    /// A system prompt that leaves no room in its context.
+    #[error(
+        "the system prompt of agent `{agent}` has {bytes} bytes, at least {tokens} tokens, which \
+         its context of {context} tokens does not hold: shorten the prompt, or raise `context`, up \
+         to what the model was trained for"
+    )]
+    PromptTooLong {
+        /// The agent.
+        agent: AgentName,
+        /// Length of the prompt.
+        bytes: usize,
+        /// Its tokens, by any tokenizer.
+        tokens: Tokens,
+        /// Context of the agent.
+        context: Tokens,
     },
     /// An agent's model is unknown.
     #[error("agent `{agent}` uses the unknown model `{model}`: use one of {known}")]

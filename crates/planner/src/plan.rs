@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use harmonic_perfmodel::aligned;
 use harmonic_types::{
     AgentName, AgentSpec, BudgetRule, Bytes, Curve, Device, EngineChoice, Hardware, KvType,
-    ModelShape, Plan, Sharing, StackSpec,
+    ModelShape, Plan, Sharing, StackSpec, Tokens,
 };
 
 use crate::allocation::{Allocation, EngineOptions, allocate};
@@ -36,11 +36,16 @@ pub fn plan(
     if stack.agents.is_empty() {
         return Err(PlanError::NoAgents { stack: stack.name.clone() });
     }
+    if stack.agents.len() > StackSpec::MAX_AGENTS {
+        let agents = stack.agents.len();
+        return Err(PlanError::TooManyAgents { stack: stack.name.clone(), agents });
+    }
     let device = hardware
         .devices
         .first()
         .ok_or_else(|| PlanError::NoDevice { profile: hardware.profile.clone() })?;
     let agents = by_priority(stack, models, &options.engine)?;
+    agents.iter().try_for_each(check_context)?;
     let generating = agents.iter().filter(|agent| agent.claims_device()).map(|agent| agent.model);
     let parallelism = parallelism(hardware, generating, curves);
     let in_flight = parallelism.max_in_flight.sequences;
@@ -58,6 +63,32 @@ pub fn plan(
     let draft =
         Draft { hardware, stack, options, parallelism, device, agents, engines, costs, demands };
     Ok(draft.into_plan(&allocation))
+}
+
+/// Refuses a context that the model of `agent` does not have, or that its system prompt fills.
+fn check_context(agent: &Agent<'_>) -> Result<(), PlanError> {
+    let Agent { spec, model, .. } = agent;
+    // Those of embeddings are cut to what the model has, and have no system prompt.
+    if embeds(model) {
+        return Ok(());
+    }
+    let trained = model.shape.context_trained;
+    // 0 is not stated.
+    if let Some(least) = spec.min_context.filter(|least| trained.0 > 0 && *least > trained) {
+        let (agent, model) = (spec.name.clone(), model.name.clone());
+        return Err(PlanError::ContextTooLong { agent, least, model, trained });
+    }
+    let context = max_context(spec, &model.shape);
+    let tokens = spec.least_prompt_tokens();
+    if u64::from(tokens.0) < context {
+        return Ok(());
+    }
+    Err(PlanError::PromptTooLong {
+        agent: spec.name.clone(),
+        bytes: spec.system.len(),
+        tokens,
+        context: Tokens(u32::try_from(context).unwrap_or(u32::MAX)),
+    })
 }
 
 /// Cost models of an engine, and the layout that is faster on it.

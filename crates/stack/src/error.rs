@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use harmonic_types::StackSpec;
+
 use crate::position::Position;
 
 /// Error of a stack name or stack file.
@@ -52,6 +54,18 @@ pub enum StackError {
     Empty {
         /// The file.
         origin: String,
+    },
+    /// More agents than a stack may have.
+    #[error(
+        "{at}: {count} agents: expected at most {}, as an engine has at most as many sequences; \
+         split the stack, and start each part with its own --port",
+        StackSpec::MAX_AGENTS
+    )]
+    TooManyAgents {
+        /// Start of the first table beyond the limit.
+        at: Position,
+        /// Number of tables.
+        count: usize,
     },
     /// A value outside its limits.
     #[error("{at}: invalid {key} `{value}`: expected {expected}")]

@@ -2,15 +2,20 @@
 //!
 //! The only module of the crate that reads files: the stack file and its prompt files.
 
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
+use harmonic_fsutil::read_text;
 use harmonic_types::{StackSpec, did_you_mean};
 
 use crate::builtin::{builtin, builtin_agents, builtin_names};
 use crate::error::StackError;
 use crate::parse::{self, References};
 use crate::position::{Position, Source};
+
+/// Maximum bytes of a stack file, and of a prompt file: some hundred times a long one, and more text
+/// than any context holds.
+const LONGEST_FILE: u64 = 4 << 20;
 
 /// The stack in `text`; `origin` names it in errors. Text has no directory, so `system_file` is an
 /// error: use [`load`].
@@ -31,10 +36,10 @@ pub fn parse(text: &str, origin: &str) -> Result<StackSpec, StackError> {
 /// # Errors
 /// If the file or one of its prompt files cannot be read, or is invalid; see [`StackError`].
 pub fn load(path: &Path) -> Result<StackSpec, StackError> {
-    let text = fs::read_to_string(path)
+    let text = read_text(path, LONGEST_FILE)
         .map_err(|source| StackError::Read { path: path.to_owned(), source })?;
     let directory = path.parent().unwrap_or(Path::new(""));
-    let prompt = |file: &str| fs::read_to_string(directory.join(file));
+    let prompt = |file: &str| read_text(&directory.join(file), LONGEST_FILE);
     let references = References { agents: builtin_agents(), prompt: &prompt };
     parse::stack(&Source { text: &text, origin: &path.display().to_string() }, references)
 }
@@ -67,7 +72,7 @@ pub fn model_position(name_or_path: &str, model: &str) -> Option<Position> {
     if builtin(name_or_path).is_some() {
         return None;
     }
-    let text = fs::read_to_string(name_or_path).ok()?;
+    let text = read_text(Path::new(name_or_path), LONGEST_FILE).ok()?;
     parse::model_position(&Source { text: &text, origin: name_or_path }, model)
 }
 

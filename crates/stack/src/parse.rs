@@ -38,6 +38,10 @@ pub(crate) fn stack(
     if document.agents.is_empty() {
         return Err(StackError::Empty { origin: source.origin.to_owned() });
     }
+    if let Some(surplus) = document.agents.get(StackSpec::MAX_AGENTS) {
+        let at = source.position(&surplus.span());
+        return Err(StackError::TooManyAgents { at, count: document.agents.len() });
+    }
     let mut lines: HashMap<AgentName, usize> = HashMap::new();
     let mut agents = Vec::with_capacity(document.agents.len());
     for table in &document.agents {

@@ -107,6 +107,16 @@ pub struct AgentSpec {
 }
 
 impl AgentSpec {
+    /// Bytes of a system prompt for which a tokenizer has at least one token. Texts have 3 to 5 bytes
+    /// per token; our own choice, beyond that of any text that says something.
+    const MOST_BYTES_PER_TOKEN: usize = 16;
+
+    /// Tokens that the system prompt has at least, whatever the tokenizer is.
+    pub fn least_prompt_tokens(&self) -> Tokens {
+        let tokens = self.system.len().div_ceil(Self::MOST_BYTES_PER_TOKEN);
+        Tokens(u32::try_from(tokens).unwrap_or(u32::MAX))
+    }
+
     /// Smallest context with which the agent is useful: `min_context`, else half of `context`.
     pub fn least_context(&self) -> Tokens {
         self.min_context.unwrap_or(Tokens(self.context.0.div_ceil(2)))
@@ -126,6 +136,10 @@ pub struct StackSpec {
 }
 
 impl StackSpec {
+    /// Maximum number of agents: as many as an engine has sequences, of which each agent needs one,
+    /// and some ten times those of the largest built-in stack.
+    pub const MAX_AGENTS: usize = 256;
+
     /// A stack of `agents` that states no engines.
     pub fn new(name: impl Into<String>, agents: Vec<AgentSpec>) -> Self {
         Self { name: name.into(), agents, engines: BTreeMap::new() }

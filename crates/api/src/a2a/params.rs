@@ -1,7 +1,7 @@
 //! Parameters of the methods, and what a client sends in a message.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::TEXT;
@@ -48,7 +48,7 @@ pub struct SendMessageParams {
 pub struct TextConfiguration {
     accepted_output_modes: Option<Vec<String>>,
     task_push_notification_config: Option<Value>,
-    history_length: Option<i32>,
+    history_length: Option<u32>,
     return_immediately: Option<bool>,
 }
 
@@ -168,7 +168,7 @@ pub struct TaskParams {
     /// Its id.
     pub id: String,
     #[serde(default)]
-    history_length: Option<i32>,
+    history_length: Option<u32>,
 }
 
 impl TaskParams {
@@ -185,6 +185,7 @@ pub struct ListTasksParams {
     /// Only that of this context.
     pub context_id: Option<String>,
     /// Only those in this state.
+    #[serde(deserialize_with = "state_of_the_protocol")]
     pub status: Option<TaskState>,
     page_size: Option<i64>,
     /// Only those after this one, from an earlier page.
@@ -192,6 +193,30 @@ pub struct ListTasksParams {
     /// Whether their artifacts are wanted.
     pub include_artifacts: Option<bool>,
     status_timestamp_after: Option<Value>,
+}
+
+/// States that the protocol names.
+const STATES: [&str; 9] = [
+    "TASK_STATE_UNSPECIFIED",
+    "TASK_STATE_SUBMITTED",
+    "TASK_STATE_WORKING",
+    "TASK_STATE_INPUT_REQUIRED",
+    "TASK_STATE_AUTH_REQUIRED",
+    "TASK_STATE_COMPLETED",
+    "TASK_STATE_FAILED",
+    "TASK_STATE_CANCELED",
+    "TASK_STATE_REJECTED",
+];
+
+/// A state in a filter: one that is misspelt would be an empty page.
+fn state_of_the_protocol<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<TaskState>, D::Error> {
+    let Some(name) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    if !STATES.contains(&name.as_str()) {
+        return Err(D::Error::custom(format!("expected one of {}", STATES.join(", "))));
+    }
+    TaskState::deserialize(name.into_deserializer()).map(Some)
 }
 
 impl ListTasksParams {
@@ -213,5 +238,31 @@ impl ListTasksParams {
                     RpcError::param("pageSize", &format!("must be from 1 to {MOST_IN_PAGE}"))
                 }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_that_the_protocol_does_not_have_are_refused_with_their_fields() {
+        let refused = |error: RpcError| serde_json::to_value(error).unwrap().to_string();
+        for status in ["bogus", "", "working", "TASK_STATE_X"] {
+            let error = read::<ListTasksParams>(json!({"status": status})).unwrap_err();
+            assert!(refused(error).contains("`status`"), "{status}");
+        }
+        for length in [json!(-1), json!(1.5), json!("1")] {
+            let params = json!({"id": "run", "historyLength": length});
+            let error = read::<TaskParams>(params).unwrap_err();
+            assert!(refused(error).contains("`historyLength`"), "{length}");
+        }
+        for status in STATES {
+            let params = read::<ListTasksParams>(json!({"status": status})).unwrap();
+            assert!(params.status.is_some(), "{status}");
+        }
+        assert_eq!(read::<ListTasksParams>(json!({"status": null})).unwrap().status, None);
     }
 }

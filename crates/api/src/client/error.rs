@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::time::Duration;
 
+use reqwest::Url;
+
+use crate::sse::EventsError;
+
 /// Errors of the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -52,6 +56,19 @@ pub enum ClientError {
         /// Reason.
         reason: String,
     },
+}
+
+impl ClientError {
+    /// The error of reading the events that `url` answered with.
+    pub(super) fn of_events(url: &Url, error: EventsError<reqwest::Error>) -> Self {
+        let url = url.to_string();
+        match error {
+            EventsError::Body(error) => Self::Unreachable { url, error },
+            EventsError::Invalid(reason) => {
+                Self::Protocol { url, reason: format!("not server-sent events: {reason}") }
+            }
+        }
+    }
 }
 
 /// The last cause of `error`, without the system's number.

@@ -4,15 +4,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_events::{EventRecord, SCHEMA, Snapshot};
 use reqwest::Url;
 use serde::Deserialize;
 
-use super::{Client, ClientError};
-use crate::sse;
+use super::{Client, ClientError, client_events};
 
 /// What the stream of a team yields. The first item is a snapshot, unless the stream goes on after
 /// an event that is still known.
@@ -29,7 +27,7 @@ pub enum TeamUpdate {
 /// The event stream of a team. Ends when the server does, or after one error.
 pub struct TeamEvents {
     url: Url,
-    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    events: BoxStream<'static, Result<eventsource_stream::Event, ClientError>>,
     ended: bool,
 }
 
@@ -54,7 +52,7 @@ impl Client {
                 }
             })
             .await?;
-        let events = sse::events(response.bytes_stream()).boxed();
+        let events = client_events(&url, response);
         Ok(TeamEvents { url, events, ended: false })
     }
 }
@@ -92,13 +90,7 @@ impl Stream for TeamEvents {
         }
         let update = match ready!(self.events.poll_next_unpin(cx)) {
             Some(Ok(event)) => Some(self.update(&event)),
-            Some(Err(error)) => {
-                let url = self.url.to_string();
-                Some(Err(match error {
-                    EventStreamError::Transport(error) => ClientError::Unreachable { url, error },
-                    other => ClientError::Protocol { url, reason: other.to_string() },
-                }))
-            }
+            Some(Err(error)) => Some(Err(error)),
             None => None,
         };
         self.ended = !matches!(update, Some(Ok(_)));

@@ -4,7 +4,6 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_orchestrator::{Approval, ApprovalId};
@@ -14,12 +13,11 @@ use reqwest::{Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Client, ClientError, document};
+use super::{Client, ClientError, client_events, document};
 use crate::runs::{
     ApprovalList, CreateRun, DecideApproval, LostUpdates, RunList, RunReplay, RunSnapshot,
     RunSummary, RunToolList, RunUpdate, Verdict,
 };
-use crate::sse;
 
 /// What the stream of a run yields. The first item is a snapshot, unless the stream goes on after an
 /// event that is still known.
@@ -36,7 +34,7 @@ pub enum RunNews {
 /// The event stream of a run. It ends with the run, or after one error.
 pub struct RunNewsStream {
     url: Url,
-    events: BoxStream<'static, Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    events: BoxStream<'static, Result<eventsource_stream::Event, ClientError>>,
     ended: bool,
 }
 
@@ -86,7 +84,7 @@ impl Client {
                 }
             })
             .await?;
-        let events = sse::events(response.bytes_stream()).boxed();
+        let events = client_events(&url, response);
         Ok(RunNewsStream { url, events, ended: false })
     }
 
@@ -218,13 +216,9 @@ impl Stream for RunNewsStream {
         if self.ended {
             return Poll::Ready(None);
         }
-        let url = self.url.to_string();
         let news = match ready!(self.events.poll_next_unpin(cx)) {
             Some(Ok(event)) => self.news(&event).transpose(),
-            Some(Err(EventStreamError::Transport(error))) => {
-                Some(Err(ClientError::Unreachable { url, error }))
-            }
-            Some(Err(other)) => Some(Err(ClientError::Protocol { url, reason: other.to_string() })),
+            Some(Err(error)) => Some(Err(error)),
             None => {
                 let message = "the event stream ended before the run".to_owned();
                 Some(Err(ClientError::BrokenOff { message }))

@@ -7,16 +7,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use eventsource_stream::EventStreamError;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use harmonic_types::{Event, TokenLogprob};
 use reqwest::{Response, Url};
 use serde::Deserialize;
 
+use super::client_events;
 use super::error::ClientError;
 use crate::openai::{CallDelta, ChatChunk, Usage};
-use crate::sse::{self, BodyError};
+use crate::sse;
 
 /// Header of our own server: milliseconds that the request waited for its slot.
 const QUEUE_MS: &str = "x-harmonic-queue-ms";
@@ -42,10 +42,7 @@ pub enum ChatEvent {
 /// connection, which cancels the request.
 pub struct ChatStream {
     url: Url,
-    events: BoxStream<
-        'static,
-        Result<eventsource_stream::Event, EventStreamError<BodyError<reqwest::Error>>>,
-    >,
+    events: BoxStream<'static, Result<eventsource_stream::Event, ClientError>>,
     decode: Decode,
     /// Decoded events not yet returned: one chunk can hold several.
     ready: VecDeque<ChatEvent>,
@@ -70,10 +67,9 @@ impl ChatStream {
     fn of(url: Url, response: Response, decode: Decode) -> Self {
         let queued = response.headers().get(QUEUE_MS);
         let queued = queued.and_then(|value| value.to_str().ok()?.parse().ok());
-        let body = sse::bounded(response.bytes_stream());
         Self {
+            events: client_events(&url, response),
             url,
-            events: sse::events(body).boxed(),
             decode,
             ready: VecDeque::new(),
             ended: false,
@@ -189,13 +185,7 @@ impl Stream for ChatStream {
                     Ok(()) => continue,
                     Err(error) => error,
                 },
-                Some(Err(EventStreamError::Transport(BodyError::Transport(error)))) => {
-                    ClientError::Unreachable { url: this.url.to_string(), error }
-                }
-                Some(Err(EventStreamError::Transport(too_long @ BodyError::TooLong))) => {
-                    this.protocol(too_long.to_string())
-                }
-                Some(Err(error)) => this.protocol(format!("not server-sent events: {error}")),
+                Some(Err(error)) => error,
                 None => this.protocol("the stream ended before `[DONE]`".to_owned()),
             };
             this.ended = true;

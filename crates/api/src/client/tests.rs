@@ -244,3 +244,38 @@ fn an_invalid_url_is_refused_with_the_remedy() {
         assert_eq!(Client::new(text).expect(text).base_url(), url);
     }
 }
+
+/// Server that answers with `head`, then with `piece` for as long as the client reads.
+fn endless(head: &'static str, piece: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a connection");
+        let mut reader = BufReader::new(stream);
+        read_request(&mut reader);
+        let stream = reader.get_mut();
+        let mut sent = stream.write_all(head.as_bytes());
+        while sent.is_ok() {
+            sent = stream.write_all(&piece);
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn bodies_without_an_end_are_refused() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
+    let lines = |line: &str| format!("{line}{}\r\n", "x".repeat(4000)).repeat(16).into_bytes();
+    for piece in [vec![b'x'; 1 << 16], lines("data: "), lines(": ")] {
+        let events = events(&endless(HEAD, piece)).await;
+        let [Err(ClientError::Protocol { reason, .. })] = events.as_slice() else {
+            panic!("{events:?}");
+        };
+        assert!(reason.contains("more than 16777216 bytes"), "{reason}");
+    }
+    let events = events(&endless(HEAD, vec![0xff; 64])).await;
+    assert!(matches!(events.as_slice(), [Err(ClientError::Protocol { .. })]), "{events:?}");
+    let client = Client::new(&endless(HEAD, vec![b' '; 1 << 16])).expect("a client");
+    let refused = client.models().await.expect_err("no document").to_string();
+    assert!(refused.contains("more than 67108864 bytes"), "{refused}");
+}

@@ -1,15 +1,13 @@
 //! Calls of the tools that this process offers to a run.
 
-use eventsource_stream::EventStreamError;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use harmonic_types::{RunId, RunToken};
 use reqwest::Url;
 use reqwest::header::HeaderName;
 
-use super::{Client, ClientError, secret};
+use super::{Client, ClientError, client_events, secret};
 use crate::runs::{AnswerToolCall, ToolCallEvent};
-use crate::sse;
 
 /// Header with the token that the tools of this process know.
 const OFFERED: HeaderName = HeaderName::from_static(RunToken::OFFERED_HEADER);
@@ -38,8 +36,8 @@ impl Client {
             offered.iter().fold(request, |request, value| request.header(OFFERED, value.clone()))
         };
         let response = self.send(&url, request).await?;
-        let events = sse::events(response.bytes_stream());
-        Ok(stream::unfold(Some((url, Box::pin(events))), |state| async move {
+        let events = client_events(&url, response);
+        Ok(stream::unfold(Some((url, events)), |state| async move {
             let (url, mut events) = state?;
             let item = read(&url, events.next().await).transpose()?;
             let is_last = matches!(item, Err(_) | Ok(ToolCallEvent::Replaced));
@@ -66,7 +64,7 @@ impl Client {
 /// What an item of the stream says; `None` at its end.
 fn read(
     url: &Url,
-    item: Option<Result<eventsource_stream::Event, EventStreamError<reqwest::Error>>>,
+    item: Option<Result<eventsource_stream::Event, ClientError>>,
 ) -> Result<Option<ToolCallEvent>, ClientError> {
     let url = url.to_string();
     match item {
@@ -75,10 +73,7 @@ fn read(
             let reason = format!("not a call of a tool (`{}`): {error}", event.event);
             ClientError::Protocol { url, reason }
         }),
-        Some(Err(EventStreamError::Transport(error))) => {
-            Err(ClientError::Unreachable { url, error })
-        }
-        Some(Err(other)) => Err(ClientError::Protocol { url, reason: other.to_string() }),
+        Some(Err(error)) => Err(error),
         None => {
             let message = "the stream of calls ended before the run".to_owned();
             Err(ClientError::BrokenOff { message })

@@ -68,7 +68,7 @@ fn inputs(input: Option<Value>) -> Result<Vec<EmbeddingInput>, ValidationError> 
         _ => return Err(invalid()),
     };
     if items[0].is_number() {
-        return Ok(vec![EmbeddingInput::Tokens(ids(&items).ok_or_else(invalid)?)]);
+        return Ok(vec![EmbeddingInput::Tokens(ids(&items, invalid)?)]);
     }
     count(items.len())?;
     let input = |item: Value| match item {
@@ -77,7 +77,7 @@ fn inputs(input: Option<Value>) -> Result<Vec<EmbeddingInput>, ValidationError> 
             Ok(EmbeddingInput::Text(text))
         }
         Value::Array(items) if !items.is_empty() => {
-            ids(&items).map(EmbeddingInput::Tokens).ok_or_else(invalid)
+            ids(&items, invalid).map(EmbeddingInput::Tokens)
         }
         _ => Err(invalid()),
     };
@@ -89,8 +89,17 @@ fn inputs(input: Option<Value>) -> Result<Vec<EmbeddingInput>, ValidationError> 
     Ok(inputs)
 }
 
-/// Token ids; those beyond any vocabulary are saturated, for the engine to refuse.
-fn ids(items: &[Value]) -> Option<Vec<u32>> {
-    let id = |item: &Value| item.as_u64().map(|id| u32::try_from(id).unwrap_or(u32::MAX));
+/// Token ids; the engine knows which its vocabulary has. `invalid` is the error of what is none.
+fn ids(
+    items: &[Value],
+    invalid: impl Fn() -> ValidationError,
+) -> Result<Vec<u32>, ValidationError> {
+    let id = |item: &Value| {
+        let id = item.as_u64().ok_or_else(&invalid)?;
+        u32::try_from(id).map_err(|_| {
+            let reason = format!("has the token id {id}, which is beyond any vocabulary");
+            ValidationError::value("input", reason)
+        })
+    };
     items.iter().map(id).collect()
 }

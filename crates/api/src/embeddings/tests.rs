@@ -38,7 +38,7 @@ fn openai_takes_texts_and_token_ids() {
     assert_eq!(inputs(json!([1, 2])), Ok(vec![EmbeddingInput::Tokens(vec![1, 2])]));
     let two = vec![EmbeddingInput::Tokens(vec![1]), EmbeddingInput::Tokens(vec![2, 3])];
     assert_eq!(inputs(json!([[1], [2, 3]])), Ok(two));
-    assert_eq!(inputs(json!([u64::MAX])), Ok(vec![EmbeddingInput::Tokens(vec![u32::MAX])]));
+    assert_eq!(inputs(json!([u32::MAX])), Ok(vec![EmbeddingInput::Tokens(vec![u32::MAX])]));
     for invalid in [
         json!(null),
         json!(""),
@@ -149,5 +149,14 @@ proptest! {
         prop_assert_eq!(short.len(), vector.len().min(dimensions as usize));
         let length = short.iter().map(|n| f64::from(*n).powi(2)).sum::<f64>().sqrt();
         prop_assert!((length - 1.0).abs() < 1e-4 || short.iter().all(|n| *n == 0.0), "{}", length);
+    }
+}
+
+#[test]
+fn a_token_id_beyond_any_vocabulary_is_named_as_it_was_sent() {
+    for input in ["[4294967301]", "[[1], [2, 4294967301]]"] {
+        let body = format!("{{\"model\": \"search\", \"input\": {input}}}");
+        let error = parse_embeddings(body.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("4294967301"), "{error}");
     }
 }

@@ -109,15 +109,13 @@ pub(crate) fn keep_alive(
     keep_alive: Option<&Value>,
     is_empty_value: bool,
 ) -> Result<(), ValidationError> {
+    let invalid =
+        || ValidationError::value("keep_alive", "must be seconds, or a duration such as \"5m\"");
     let seconds = match keep_alive {
         None | Some(Value::Null) => None,
         Some(Value::Number(seconds)) => seconds.as_f64(),
-        Some(Value::String(duration)) => {
-            duration.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse().ok()
-        }
-        Some(_) => {
-            return Err(ValidationError::value("keep_alive", "must be seconds or a duration"));
-        }
+        Some(Value::String(duration)) => Some(seconds(duration).ok_or_else(invalid)?),
+        Some(_) => return Err(invalid()),
     };
     if is_empty_value && seconds == Some(0.0) {
         let detail =
@@ -125,6 +123,37 @@ pub(crate) fn keep_alive(
         return Err(ValidationError::unsupported("keep_alive", detail));
     }
     Ok(())
+}
+
+/// Seconds of a duration: a number of seconds, or numbers with units (`1h30m`, `-1s`).
+fn seconds(duration: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 7] = [
+        ("ns", 1e-9),
+        ("us", 1e-6),
+        ("µs", 1e-6),
+        ("ms", 1e-3),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("h", 3600.0),
+    ];
+    let unsigned = duration.strip_prefix(['-', '+']).unwrap_or(duration);
+    let is_number = |c: char| c.is_ascii_digit() || c == '.';
+    let (mut rest, mut seconds) = (unsigned, 0.0);
+    loop {
+        let (number, after) = rest.split_at(rest.find(|c| !is_number(c)).unwrap_or(rest.len()));
+        let number: f64 = number.parse().ok()?;
+        if after.is_empty() && rest == unsigned {
+            return Some(number);
+        }
+        let end = after.find(is_number).unwrap_or(after.len());
+        let (unit, next) = after.split_at(end);
+        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
+        seconds += number * factor;
+        if next.is_empty() {
+            return Some(seconds);
+        }
+        rest = next;
+    }
 }
 
 fn format(format: Option<Value>) -> Result<Option<Format>, ValidationError> {

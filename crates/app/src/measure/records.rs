@@ -1,8 +1,8 @@
 //! Lookup of benchmark records: earlier runs, and the results published in the paper.
 
-use std::fs;
 use std::path::Path;
 
+use harmonic_fsutil::{MAX_DOCUMENT, read_text};
 use harmonic_hardware::profile::{DGX_SPARK, RYZEN_AI_MAX_395};
 use harmonic_perfmodel::{Conditions, judge_with_stated};
 use harmonic_profiles::published;
@@ -23,7 +23,7 @@ pub fn find(subject: &str) -> Result<BenchRun> {
     }
     let path = Path::new(subject);
     let path = if path.is_dir() { path.join(RECORD) } else { path.to_owned() };
-    let text = match fs::read_to_string(&path) {
+    let text = match read_text(&path, MAX_DOCUMENT) {
         Ok(text) => text,
         Err(error) => return Err(unreadable(subject, &path, &error)),
     };

@@ -3,6 +3,7 @@
 
 mod accurate_engine;
 mod client_tools;
+mod damaged;
 mod energy;
 mod evaluations;
 mod failures;
@@ -26,3 +27,4 @@ mod support;
 mod team_model;
 mod tool_calls;
 mod tool_sets;
+mod two_teams;

@@ -26,6 +26,9 @@ use super::{ReportedUsage, RequestSpec, ResponseStream, StreamEvent, Target, Tar
 /// a blank answer fails its task.
 const LEAST_TOKENS: u32 = 16;
 
+/// Tasks of a run, far more than a recipe has.
+const MOST_TASKS: u64 = 1024;
+
 /// Time for the removal of the runs that are left at the end.
 const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -70,6 +73,10 @@ impl RunTarget {
 impl Target for RunTarget {
     fn name(&self) -> String {
         self.client.base_url().to_owned()
+    }
+
+    fn most_outputs(&self, request: &RequestSpec) -> u64 {
+        MOST_TASKS.saturating_mul(request.output_tokens.max(LEAST_TOKENS).into())
     }
 
     async fn send(&self, request: RequestSpec) -> Result<ResponseStream, TargetError> {

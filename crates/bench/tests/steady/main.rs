@@ -230,6 +230,22 @@ async fn a_target_that_was_never_there_is_an_error_with_its_cause() {
     insta::assert_snapshot!(error.hint().unwrap(), @"check that the server runs: `harmonic ps`");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_target_that_does_not_end_its_answers_is_an_error_that_says_so() {
+    let shape =
+        Shape { own_length: Some(u32::MAX), itl: Duration::from_millis(2), ..Shape::default() };
+    let error = refused(&Server::new(shape), &CancellationToken::new()).await;
+    let cause = std::error::Error::source(&error).unwrap();
+    insta::assert_snapshot!(
+        cause,
+        @"memory sent 4097 pieces of an answer of at most 1 tokens, and did not end it"
+    );
+    insta::assert_snapshot!(
+        error.hint().unwrap(),
+        @"use a server that obeys `max_tokens`, or `num_predict` of Ollama"
+    );
+}
+
 /// Observer that stops the run at a phase of the second level.
 struct Stopper {
     at: Phase,

@@ -52,13 +52,17 @@ impl AllowedOrigins {
     }
 
     pub(super) fn check(&self, request: &Request) -> Result<(), ApiError> {
-        let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
-        if self.any || self.named.contains(origin) || is_own(origin, request) {
-            return Ok(());
+        // Each of them: software between us and a browser may believe any.
+        let mut origins = request.headers().get_all(ORIGIN).iter();
+        let is_allowed = |origin: &HeaderValue| {
+            self.any || self.named.contains(origin) || is_own(origin, request)
+        };
+        match origins.find(|origin| !is_allowed(origin)) {
+            None => Ok(()),
+            Some(origin) => Err(ApiError::OriginNotAllowed {
+                origin: String::from_utf8_lossy(origin.as_bytes()).into_owned(),
+            }),
         }
-        Err(ApiError::OriginNotAllowed {
-            origin: String::from_utf8_lossy(origin.as_bytes()).into_owned(),
-        })
     }
 
     /// CORS layer; `None` where no foreign origin is allowed.

@@ -242,6 +242,10 @@ async fn a_foreign_origin_is_refused_unless_it_is_allowed() {
     assert!(engine.seen.borrow().is_none(), "no request reached the engine");
     let own = server.url.clone();
     assert_eq!(ask(&server, PATHS[0], &[("origin", &own)]).await.status(), 200);
+    for both in [[own.as_str(), origin], [origin, own.as_str()]] {
+        let both = both.map(|origin| ("origin", origin));
+        assert_eq!(ask(&server, PATHS[0], &both).await.status(), 403, "{both:?}");
+    }
 
     let origins = AllowedOrigins::new([origin]).expect("an origin");
     let (server, _engine) = server_with(Access { origins, ..with_keys() }).await;

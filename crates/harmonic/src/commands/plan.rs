@@ -49,6 +49,7 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         check_local(&plan)?;
     }
     team.unmet_slots(&plan).iter().for_each(|finding| printer.finding(finding));
+    plan::findings(&plan).iter().for_each(|finding| printer.finding(finding));
     if let Some(kind) = args.emit {
         export(&plan, kind.into(), args.out.as_deref(), printer)?;
         return Ok(Exit::Ok);

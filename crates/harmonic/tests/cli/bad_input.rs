@@ -154,3 +154,48 @@ fn an_invalid_log_filter() {
     let user = User::new();
     ran(user.harmonic(["detect"]).env("HARMONIC_LOG", "a=b=c")).refuses(&["HARMONIC_LOG", "a=b=c"]);
 }
+
+/// Pipes that nobody writes to, and devices without an end.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_that_never_end_are_refused_wherever_one_is_named() {
+    let user = User::new();
+    let pipe = user.home().join("pipe.toml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+    for endless in [pipe.display().to_string(), "/dev/zero".to_owned()] {
+        let prompt =
+            format!("name = \"t\"\n[[agents]]\nlike = \"coder\"\nsystem_file = \"{endless}\"\n");
+        let with_prompt = stack(&user, &prompt);
+        for args in [
+            vec!["plan", "--stack", &endless],
+            vec!["plan", "--stack", &with_prompt],
+            vec!["run", "goal", "--brief", &endless],
+            vec!["run", "goal", "--plan", &endless],
+            vec!["run", "goal", "--recipe", &endless],
+            vec!["report", &endless],
+        ] {
+            user.run(args).refuses(&["not a regular file"]);
+        }
+    }
+    let keys = user.home().join(".config/harmonic/keys.toml");
+    std::fs::create_dir_all(keys.parent().unwrap()).unwrap();
+    std::fs::rename(&pipe, &keys).unwrap();
+    user.run(["keys", "list"]).refuses(&["not a regular file", "keys.toml"]);
+}
+
+#[test]
+fn a_system_prompt_beyond_the_context_is_a_warning_or_where_it_is_certain_an_error() {
+    let user = User::new();
+    let plan = |words: usize| {
+        let prompt = "word ".repeat(words);
+        let agent = "like = \"coder\"\nmodel = \"smollm2:135m\"\ncontext = 2048";
+        let path =
+            stack(&user, &format!("name = \"t\"\n[[agents]]\n{agent}\nsystem = \"{prompt}\"\n"));
+        user.run(["plan", "--hardware", "dgx-spark", "--stack", &path])
+    };
+    assert_eq!(plan(100).err, "");
+    let warned = plan(2000);
+    assert_eq!(warned.code, Some(0), "{warned:?}");
+    assert!(warned.err.contains("system prompt of agent `coder` has about"), "{warned:?}");
+    plan(10_000).refuses(&["agent `coder` has 50000 bytes", "context of 2048", "shorten"]);
+}

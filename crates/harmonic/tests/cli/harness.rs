@@ -155,13 +155,19 @@ impl Server {
     /// Waits until it is ready.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::start_with(command, Stdio::piped())
+    }
+
+    /// The same, with that stderr.
+    #[track_caller]
+    pub fn start_with(command: &mut Command, stderr: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut url = String::new();
         out.read_line(&mut url).unwrap();
         if url.is_empty() {
             let mut said = String::new();
-            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut said).unwrap());
             panic!("the server did not start: {said}");
         }
         Self { child, out, url: url.trim().to_owned() }
@@ -176,7 +182,7 @@ impl Server {
     pub fn end(mut self) -> Ran {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        self.child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut err).unwrap());
         Ran { code: self.child.wait().unwrap().code(), out, err }
     }
 }

@@ -78,3 +78,32 @@ async fn a_log_in_json_has_a_line_for_each_request() {
     let wrong = user.harmonic(["ps"]).env("HARMONIC_LOG_FORMAT", "xml").output().unwrap();
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("expected text or json"));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_team_whose_log_cannot_be_written_answers_and_ends_as_with_one() {
+    let user = User::new();
+    for format in ["text", "json"] {
+        let mut command = user.harmonic(["up", "--stack=starter", "--engine=sim", "--port=0"]);
+        command.env("HARMONIC_LOG", "trace").env("HARMONIC_LOG_FORMAT", format);
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let server = Server::start_with(&mut command, full);
+        // Ours prepares TLS, which the other client needs.
+        Client::new(&server.url).unwrap().health().await.unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/v1/chat/completions", server.url);
+        for (messages, stream, status) in [
+            (serde_json::json!([{"role": "user", "content": "a"}]), false, 200),
+            (serde_json::json!([]), false, 400),
+            (serde_json::json!([{"role": "user", "content": "a"}]), true, 200),
+        ] {
+            let body = serde_json::json!({"model": "coder", "max_tokens": 4, "stream": stream,
+                "messages": messages});
+            let answer = http.post(&url).body(body.to_string()).send().await.unwrap();
+            assert_eq!(answer.status(), status);
+            answer.text().await.unwrap();
+        }
+        server.signal("TERM");
+        assert_eq!(server.end().code, Some(0));
+    }
+}

@@ -180,6 +180,14 @@ async fn plans_that_contradict_themselves_are_refused() {
         (|plan| plan.agents[1].spec.name = "coder".into(), "`analyst` has the spec of `coder`"),
         (|plan| plan.max_in_flight = 0, "invalid max_in_flight `0`"),
         (|plan| plan.http_threads = Some(0), "invalid http_threads `0`: expected 1 to 4096"),
+        (|plan| plan.agents[0].slots = 0, "`coder` has an invalid slots `0`: expected 1 to 256"),
+        (|plan| plan.agents[0].slots = u32::MAX, "invalid slots `4294967295`"),
+        (|plan| plan.agents[0].context = Tokens(0), "`coder` has an invalid context `0`"),
+        (
+            |plan| plan.agents[0].context = Tokens(u32::MAX),
+            "invalid context `4294967295`: expected 1 to 1024",
+        ),
+        (|plan| plan.agents[0].spec.system = "a ".repeat(8192), "at least 1024 tokens"),
         (
             |plan| plan.engines[0].sequences = u32::MAX,
             "invalid sequences `4294967295`: expected 1 to 256",

@@ -55,10 +55,41 @@ fn an_unreadable_record_is_named_and_does_not_hide_others() {
     assert!(found.skipped[0].path.ends_with("4276.json"), "{found:?}");
     let error = registry.on(4276).unwrap_err().to_string();
     assert!(error.contains("4276.json") && error.contains("delete it"), "{error}");
-    fs::write(folder.path().join("4276.json"), "{\"schema\": \"harmonic.run/9\"}").unwrap();
-    assert_eq!(registry.running().unwrap().skipped, []);
+    assert_eq!(found.skipped.len(), 1);
     let held = registry.record(&instance(4276, ProcessId::own())).unwrap();
     assert_eq!(registry.running().unwrap().documents.len(), 2);
     drop(held);
     assert_eq!(registry.running().unwrap().documents.len(), 1);
+}
+
+#[test]
+fn a_record_that_is_none_of_this_version_is_named_unless_its_process_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = InstanceRegistry::new(folder.path());
+    let other = |process: ProcessId| {
+        let mut record = serde_json::to_value(instance(4276, process)).unwrap();
+        record["schema"] = "harmonic.run/2".into();
+        record.to_string()
+    };
+    let no_process = "{\"schema\": \"harmonic.run/2\"}".to_owned();
+    let text = str::to_owned;
+    for record in [
+        text("null"),
+        text("[]"),
+        text("\"x\""),
+        text("{}"),
+        text("{\"schema\": 1}"),
+        no_process,
+        other(ProcessId::own()),
+    ] {
+        fs::write(folder.path().join("4276.json"), &record).unwrap();
+        let found = registry.running().unwrap();
+        assert_eq!(found.skipped.len(), 1, "{record}");
+        assert!(found.skipped[0].reason.contains("harmonic.run/1"), "{found:?}");
+        let error = registry.on(4276).unwrap_err().to_string();
+        assert!(error.contains("4276.json") && error.contains("harmonic.run/1"), "{error}");
+    }
+    fs::write(folder.path().join("4276.json"), other(ended())).unwrap();
+    assert_eq!(registry.running().unwrap().skipped, []);
+    assert_eq!(registry.on(4276).unwrap(), None);
 }

@@ -88,10 +88,27 @@ fn task(index: usize, value: Value) -> Result<Task, GraphFault> {
         return Err(GraphFault::form(Some(index), "task", "expected an object"));
     };
     check_fields(index, &object)?;
+    // Of a flattened type, serde does not say which field it is.
+    let wrong = object.iter().find(|(name, value)| !has_form(name, value));
+    let field = wrong.map_or_else(|| "task".to_owned(), |(name, _)| name.clone());
     serde_json::from_value(Value::Object(object)).map_err(|error| {
         let reason = error.to_string().replace("u32", "a whole number from 0 to 4294967295");
-        GraphFault::form(Some(index), "task", reason)
+        GraphFault::form(Some(index), &field, reason)
     })
+}
+
+/// Whether `value` has the type of the field `name`.
+fn has_form(name: &str, value: &Value) -> bool {
+    let is_number =
+        |value: &Value| value.as_u64().is_some_and(|number| u32::try_from(number).is_ok());
+    match name {
+        "after" => value.as_array().is_some_and(|numbers| numbers.iter().all(is_number)),
+        "samples" | "of" | "rounds" => is_number(value),
+        "max_tokens" => value.is_null() || is_number(value),
+        "judge" => value.is_null() || value.is_string(),
+        "arguments" => true,
+        _ => value.is_string(),
+    }
 }
 
 /// The task in an element of a model's plan: the title in one line, `after` in order, with the task

@@ -199,3 +199,23 @@ proptest! {
         prop_assert_eq!(normalised(&once), once);
     }
 }
+
+#[test]
+fn a_value_of_another_type_is_named_by_its_field() {
+    for (field, value) in [
+        ("after", "[-1]"),
+        ("after", "1"),
+        ("title", "1"),
+        ("instruction", "null"),
+        ("agent", "[]"),
+        ("max_tokens", "-1"),
+        ("max_tokens", "4294967296"),
+    ] {
+        let mut task = serde_json::json!({"title": "a", "kind": "ask", "agent": "coder",
+            "instruction": "b", "after": []});
+        task[field] = serde_json::from_str(value).unwrap();
+        let graph = serde_json::json!({"schema": TaskGraph::SCHEMA, "tasks": [task]});
+        let error = read_graph(&graph.to_string()).unwrap_err().to_string();
+        assert!(error.contains(&format!("tasks[0].{field}: ")), "{field} = {value}: {error}");
+    }
+}

@@ -42,7 +42,10 @@ pub(super) struct NumberDocument {
 
 /// Default of a number.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "invalid default: expected a number from `min` to `max`, or \"places\""
+)]
 pub(super) enum DefaultDocument {
     /// A number.
     Fixed(u32),

@@ -127,6 +127,7 @@ fn faults_of_a_file_name_line_key_and_remedy() {
         ("name = \"mine\"", "name = \"My recipe\""),
         ("default = 2", "default = \"slots\""),
         ("default = 2", "default = 12"),
+        ("default = 2", "default = -5"),
         ("min = 1", "min = 0"),
         ("tiers = [3]", "tiers = [5]"),
         ("tiers = [3]", "tires = [3]"),

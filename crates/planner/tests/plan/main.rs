@@ -7,6 +7,7 @@ mod engines;
 mod exact;
 mod fixtures;
 mod growth;
+mod limits;
 mod paper;
 mod stacks;
 mod tuned;

@@ -39,6 +39,18 @@ fn a_complete_agent_needs_no_built_in_one() {
 }
 
 #[test]
+fn a_stack_has_at_most_as_many_agents_as_the_limit() {
+    let team = |count: usize| {
+        let agent = |number| AGENT.replace("\"poet\"", &format!("\"poet{number}\""));
+        let agents: String = (0..count).map(agent).collect();
+        parse(&format!("name = \"team\"\n{agents}"), "team.toml")
+    };
+    let most = harmonic_types::StackSpec::MAX_AGENTS;
+    assert_eq!(team(most).unwrap().agents.len(), most);
+    assert_snapshot!(team(most + 1).unwrap_err(), @"team.toml:2051: 257 agents: expected at most 256, as an engine has at most as many sequences; split the stack, and start each part with its own --port");
+}
+
+#[test]
 fn like_provides_the_fields_absent_from_the_table() {
     let text = r#"
         name = "team"

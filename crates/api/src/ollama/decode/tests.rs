@@ -226,3 +226,33 @@ fn calls_and_results_without_ids_find_each_other() {
     let answered: Vec<_> = messages[1..].iter().map(|m| m.tool_call_id.as_deref()).collect();
     assert_eq!(answered, [Some("call_0_1"), Some("call_0_0"), Some("call_0_2"), None]);
 }
+
+#[test]
+fn a_duration_is_seconds_or_numbers_with_units_and_nothing_else_is_one() {
+    for (text, expected) in [
+        ("0", 0.0),
+        ("300", 300.0),
+        ("-1", 1.0),
+        ("5m", 300.0),
+        ("1h30m", 5400.0),
+        ("-1m", 60.0),
+        ("1.5s", 1.5),
+    ] {
+        assert!(seconds(text).is_some_and(|found| (found - expected).abs() < 1e-9), "{text}");
+    }
+    for text in
+        ["", "x", "m", "5x", "5 m", "1h30", "1h-30m", "--1", ".", "1..2s", "inf", "NaN", "1é"]
+    {
+        assert_eq!(seconds(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_keep_alive_that_is_no_duration_is_refused() {
+    for keep_alive in [json!("x"), json!("5 minutes"), json!(true), json!([])] {
+        let error = super::keep_alive(Some(&keep_alive), false).unwrap_err().to_string();
+        assert!(error.contains("`keep_alive`") && error.contains("5m"), "{error}");
+    }
+    assert!(super::keep_alive(Some(&json!("0s")), true).is_err());
+    assert!(super::keep_alive(Some(&json!(-1)), false).is_ok());
+}

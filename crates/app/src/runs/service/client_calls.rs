@@ -76,7 +76,7 @@ impl RunService {
             return Ok(open);
         }
         // It is unknown, or rests.
-        self.stored(owner, id).await?;
+        self.stored(owner, id).await?.check_rests()?;
         Err(not_driven(id))
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use harmonic_fsutil::FileError;
 use harmonic_gateway::RunsError;
 use harmonic_journal::JournalError;
 use harmonic_types::RunId;
@@ -19,10 +20,48 @@ pub(super) fn of_journal(error: JournalError, run: &RunId) -> RunsError {
         }
         JournalError::Locked { .. } => RunsError::Conflict { message: error.to_string() },
         JournalError::NoSpace { .. } => {
-            RunsError::Unavailable { message: error.to_string(), retry_after: RETRY }
+            tracing::warn!(run = %run, %error, "a run cannot be written");
+            RunsError::Unavailable { message: without_paths(&error, run), retry_after: RETRY }
         }
-        other => RunsError::Failed { message: other.to_string() },
+        other => {
+            tracing::warn!(run = %run, error = %other, "a run cannot be used");
+            RunsError::Failed { message: without_paths(&other, run) }
+        }
     }
+}
+
+/// What `error` says to clients: paths of this machine are for its log.
+fn without_paths(error: &JournalError, run: &RunId) -> String {
+    let what = match error {
+        JournalError::NoSpace { what, .. } => {
+            return format!(
+                "the server has no space for {what} of run `{run}`: free some, then resume the \
+                 run; nothing that was written before is lost"
+            );
+        }
+        JournalError::Damaged { line, reason, .. } => {
+            format!("line {line} of its journal is damaged ({reason})")
+        }
+        JournalError::NotAJournal { reason, .. } => format!("its journal is none ({reason})"),
+        JournalError::OtherVersion { schema, expected, .. } => {
+            format!("its journal has the schema `{schema}`: expected `{expected}`")
+        }
+        JournalError::File(FileError::Io { action, source, .. }) => {
+            format!("its files cannot be used (to {action}: {})", source.kind())
+        }
+        JournalError::File(FileError::TooLong { bytes, limit, .. }) => {
+            format!("a file of it has {bytes} bytes, more than the limit of {limit}")
+        }
+        JournalError::File(FileError::Link { .. } | FileError::NotAFile { .. }) => {
+            "a file of it is not a regular file".to_owned()
+        }
+        // They name no path.
+        other => return other.to_string(),
+    };
+    format!(
+        "run `{run}` cannot be used: {what}; the log of the server names the file. `DELETE \
+         /runs/{run}` removes the run"
+    )
 }
 
 /// The error of a run that cannot be read.

@@ -136,7 +136,7 @@ impl RunService {
             return Err(RunsError::Conflict { message: format!("run `{id}` runs already") });
         }
         // Before its lock, which tells that it exists.
-        self.stored(owner, id).await?;
+        self.stored(owner, id).await?.check_rests()?;
         self.continue_run(id, Some(super::owner_name(owner))).await
     }
 

@@ -2,7 +2,7 @@
 
 use harmonic_api::runs::RunSummary;
 use harmonic_gateway::{RunOwner, RunsError};
-use harmonic_journal::RunListing;
+use harmonic_journal::{JournalError, RunListing};
 use harmonic_orchestrator::{Action, Run};
 use harmonic_types::{RunId, RunRecord, RunState};
 
@@ -21,6 +21,8 @@ pub(super) struct StoredRun {
     pub(super) last_ms: u64,
     /// Entries after the first.
     pub(super) inputs: usize,
+    /// Why nobody may change it here, where another process drives it.
+    pub(super) driven_elsewhere: Option<RunsError>,
 }
 
 impl StoredRun {
@@ -40,12 +42,19 @@ impl StoredRun {
                 }
             }
         }
-        Ok(Self { owner, opened, run, past, last_ms, inputs: count })
+        Ok(Self { owner, opened, run, past, last_ms, inputs: count, driven_elsewhere: None })
     }
 
-    /// The run as it is while nobody drives it.
+    /// Refuses what only the process that drives the run can do.
+    pub(super) fn check_rests(&self) -> Result<(), RunsError> {
+        self.driven_elsewhere.clone().map_or(Ok(()), Err)
+    }
+
+    /// The run as it is while no driver of this process has it.
     pub(super) fn view(&self) -> RunView {
-        let (record, approvals) = (resting(self.run.record()), self.run.approvals());
+        let record = self.run.record();
+        let record = if self.driven_elsewhere.is_some() { record } else { resting(record) };
+        let approvals = self.run.approvals();
         RunView { last_update: 0, open: Vec::new(), record, approvals }
     }
 }
@@ -67,17 +76,42 @@ impl RunService {
     ) -> Result<StoredRun, RunsError> {
         let (service, id, owner) = (self.clone(), id.clone(), owner_name(owner));
         blocking(move || {
-            let stored = service.read(&id)?;
-            // As if it did not exist.
-            if stored.owner == owner { Ok(stored) } else { Err(RunsError::unknown_run(id.0)) }
+            service.check_owner(&owner, &id)?;
+            // Before it is read: one that is found free afterwards may have ended meanwhile.
+            let driven_elsewhere = match service.shared.store.check_free(&id) {
+                Ok(()) => None,
+                Err(locked @ JournalError::Locked { .. }) => Some(of_journal(locked, &id)),
+                Err(error) => return Err(of_journal(error, &id)),
+            };
+            let journalled = service.journalled(&id).map_err(|error| of_reading(error, &id))?;
+            let stored = StoredRun::fold(journalled)?;
+            let driven_elsewhere = driven_elsewhere.filter(|_| !is_final(&stored.run.state()));
+            Ok(StoredRun { driven_elsewhere, ..stored })
         })
         .await?
     }
 
-    /// Reads a run, whoever owns it. Blocks.
-    pub(super) fn read(&self, id: &RunId) -> Result<StoredRun, RunsError> {
-        let journalled = self.journalled(id).map_err(|error| of_reading(error, id))?;
-        StoredRun::fold(journalled)
+    /// Checks that the run `id` belongs to `owner`; for all others it does not exist, whatever
+    /// state its journal is in. Blocks.
+    ///
+    /// A run whose header cannot be read has no owner that is known: it is an error for the owner
+    /// without a key, who is alone, and unknown to each key.
+    pub(super) fn check_owner(&self, owner: &str, id: &RunId) -> Result<(), RunsError> {
+        match self.shared.store.header(id) {
+            Ok(header) if header.owner == owner => Ok(()),
+            Err(error) if owner.is_empty() => Err(of_journal(error, id)),
+            Ok(_) | Err(_) => Err(RunsError::unknown_run(id.0.as_str())),
+        }
+    }
+
+    /// Removes the run `id` of `owner`, also one that cannot be read. Blocks.
+    pub(super) fn remove_stored(&self, owner: &str, id: &RunId) -> Result<(), RunsError> {
+        match self.check_owner(owner, id) {
+            // Its owner has no key, so the run can be nobody else's.
+            Ok(()) | Err(RunsError::Failed { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.shared.store.remove(id).map_err(|error| of_journal(error, id))
     }
 
     /// Reads the journal of a run. Blocks.

@@ -31,10 +31,12 @@ impl RunService {
         owner: &RunOwner,
         id: &RunId,
     ) -> Result<RunView, RunsError> {
-        if let Some(open) = self.open_run(owner, id)
-            && let Some(view) = open.view().await
-        {
-            return Ok(view);
+        if let Some(open) = self.open_run(owner, id) {
+            if let Some(view) = open.view().await {
+                return Ok(view);
+            }
+            // Until then its driver may have the journal.
+            open.closed.cancelled().await;
         }
         Ok(self.stored(owner, id).await?.view())
     }
@@ -47,8 +49,10 @@ impl RunService {
         after: Option<u64>,
     ) -> Result<RunEvents, RunsError> {
         let Some(open) = self.open_run(&owner, &id) else {
-            let view = self.stored(&owner, &id).await?.view();
-            return Ok(stream::iter([view.snapshot()]).boxed());
+            let stored = self.stored(&owner, &id).await?;
+            // Its events are in the other process, and its end is not here.
+            stored.check_rests()?;
+            return Ok(stream::iter([stored.view().snapshot()]).boxed());
         };
         let listener = open.updates.listen(after.unwrap_or(0));
         let needs_snapshot = after.is_none() || !listener.is_known();

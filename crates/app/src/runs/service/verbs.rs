@@ -12,8 +12,8 @@ use harmonic_gateway::{RunEvents, RunOwner, Runs, RunsError, ToolCalls};
 use harmonic_orchestrator::{Approval, ApprovalId, Decision};
 use harmonic_types::{Request, RunId, RunRecord, RunToken};
 
-use super::RunService;
-use super::errors::{blocking, of_journal};
+use super::errors::blocking;
+use super::{RunService, owner_name};
 use crate::runs::driver::{Command, is_final};
 use crate::runs::new_run::NewRun;
 use crate::runs::team_engine::TeamEngine;
@@ -88,7 +88,7 @@ impl Runs for RunService {
         let service = self.clone();
         async move {
             let Some(open) = service.open_run(&owner, &id) else {
-                service.stored(&owner, &id).await?;
+                service.stored(&owner, &id).await?.check_rests()?;
                 return Err(not_driven(&id));
             };
             let decide =
@@ -112,7 +112,9 @@ impl Runs for RunService {
                 open.closed.cancelled().await;
                 return Ok(service.view(&owner, &id).await?.summary());
             }
-            let view = service.stored(&owner, &id).await?.view();
+            let stored = service.stored(&owner, &id).await?;
+            stored.check_rests()?;
+            let view = stored.view();
             if is_final(&view.record.state) {
                 let message = format!("run `{id}` has ended: there is nothing to stop");
                 return Err(RunsError::Conflict { message });
@@ -158,10 +160,7 @@ impl Runs for RunService {
                 let _ = open.commands.send(Command::Cancel { reason }).await;
                 open.closed.cancelled().await;
             }
-            service.stored(&owner, &id).await?;
-            let run = id.clone();
-            let removed = blocking(move || service.shared.store.remove(&run)).await?;
-            removed.map_err(|error| of_journal(error, &id))
+            blocking(move || service.remove_stored(&owner_name(&owner), &id)).await?
         }
         .boxed()
     }
