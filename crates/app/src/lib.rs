@@ -37,6 +37,7 @@ pub mod models;
 pub mod plan;
 mod power_samples;
 mod puller;
+pub mod quantity;
 pub mod run_budget;
 pub mod run_choice;
 pub mod run_request;

@@ -133,7 +133,7 @@ pub async fn ab_compare(
     for session in sessions {
         if session.targets.len() != 1 {
             let (url, count) = (session.client.base_url(), session.targets.len());
-            let what = format!("{url} serves {count} models");
+            let what = format!("{url} serves {}", counted(count, "model"));
             return Err(AppError::refused(what, "name the agents of one with --agent"));
         }
     }

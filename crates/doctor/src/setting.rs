@@ -1,6 +1,6 @@
 //! Recommended environment variables of engines.
 
-use harmonic_types::{DeviceKind, Hardware};
+use harmonic_types::{Bytes, DeviceKind, Hardware};
 use serde::{Deserialize, Serialize};
 
 use super::hsa_override::{PAPER_VALUE, STRIX_HALO, VARIABLE, architectures};
@@ -37,6 +37,45 @@ impl EngineSetting {
     }
 }
 
+/// KV cache of qwen3:4b for one token, in bytes: 36 layers × 8 heads × (128 + 128) × 2.
+const KV_OF_TOKEN: u64 = 147_456;
+
+/// Context of a slot that Ollama takes on a machine with `gpu_memory` bytes of GPU memory
+/// (`docs/sources.md#behaviour-of-ollama`).
+const fn default_context(gpu_memory: u64) -> u64 {
+    const GIB: u64 = 1 << 30;
+    match gpu_memory / GIB {
+        0..23 => 4096,
+        23..47 => 32_768,
+        _ => 262_144,
+    }
+}
+
+/// Reason for a context of 8192 tokens, by the default on that machine.
+fn context_reason(hardware: &Hardware) -> String {
+    let gpus = hardware.devices.iter().filter(|device| device.kind != DeviceKind::Cpu);
+    let sizes: Vec<Option<Bytes>> = gpus.map(|device| device.memory_bytes).collect();
+    // A GPU without memory of its own uses the machine's.
+    let memory = |size: &Option<Bytes>| size.map_or(hardware.memory_total_bytes.0, |size| size.0);
+    let memory: u64 = sizes.iter().map(memory).sum();
+    let of_slot = |tokens: u64| Bytes(tokens * KV_OF_TOKEN);
+    let wanted = of_slot(8192);
+    match default_context(memory) {
+        4096 => {
+            let machine = if sizes.is_empty() { "without a GPU" } else { "with this GPU memory" };
+            format!(
+                "the default on a machine {machine} is 4096 tokens per slot, less than most agents \
+                 of the built-in stacks have; 8192 tokens need {wanted} of KV cache for qwen3:4b"
+            )
+        }
+        tokens => format!(
+            "the default with the GPU memory of this machine is {tokens} tokens per slot: {} of KV \
+             cache for qwen3:4b; 8192 tokens need {wanted}",
+            of_slot(tokens)
+        ),
+    }
+}
+
 /// Recommended variables of engines on that machine; the paper's values if `paper`.
 pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
     let parallel = if paper { PAPER_PARALLEL } else { hardware.peak_parallel };
@@ -52,8 +91,7 @@ pub fn engine_settings(hardware: &Hardware, paper: bool) -> Vec<EngineSetting> {
             OLLAMA,
             "OLLAMA_CONTEXT_LENGTH",
             Some("8192".to_owned()),
-            "the default for a GPU with 48 GiB or more is 262144 tokens per slot: 38.7 GB of KV \
-             cache for qwen3:4b; 8192 tokens need 1.2 GB",
+            context_reason(hardware),
         ),
     ];
     if hardware.devices.iter().all(|device| device.kind == DeviceKind::Cpu) {

@@ -167,7 +167,7 @@ pub fn sharing(plan: &Plan) -> String {
     let engines = match (plan.engines.len(), plan.sharing) {
         (1, Sharing::Shared) => "one engine, weights loaded once".to_owned(),
         (1, Sharing::Isolated) => "one engine".to_owned(),
-        (count, _) => format!("{count} engines"),
+        (count, _) => counted(count, "engine"),
     };
     let most = plan.max_in_flight;
     let meaning = if slots > most {
@@ -180,7 +180,9 @@ pub fn sharing(plan: &Plan) -> String {
             .to_owned()
     };
     format!(
-        "{placed} agents on {engines}; {slots} slots guaranteed, at most {most} in flight: {meaning}"
+        "{} on {engines}; {} guaranteed, at most {most} in flight: {meaning}",
+        counted(placed, "agent"),
+        counted(slots, "slot")
     )
 }
 

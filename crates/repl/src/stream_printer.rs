@@ -13,6 +13,9 @@ use harmonic_types::Event;
 /// Delay before a spinner is shown.
 const NO_SPINNER_WITHIN: Duration = Duration::from_millis(300);
 
+/// Time between two questions to the server whether a request is queued.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
 /// Why an answer was not printed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -85,9 +88,17 @@ impl<'a> StreamPrinter<'a> {
         let mut answer = if let Some(stream) = stream {
             stream?
         } else {
-            // The server sends headers once the request has a slot.
-            self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
-            request_sent.await?
+            // The server sends headers once the request has a slot, which may take it a while for
+            // other reasons, too.
+            self.show_spinner("waiting for the server");
+            tokio::select! {
+                stream = &mut request_sent => stream?,
+                () = queueing(client, &request.model) => {
+                    let model = &request.model;
+                    self.show_spinner(&format!("{model} is busy: waiting for a free slot"));
+                    request_sent.await?
+                }
+            }
         };
         timing.admitted(answer.queued());
         self.show_spinner(&format!("{} is reading", request.model));
@@ -160,6 +171,19 @@ impl<'a> StreamPrinter<'a> {
         }
         self.text.push_str(text);
         self.printer.chunk(&self.flow.push(text))
+    }
+}
+
+/// Returns when the server says that requests to `agent` wait for a slot; never, where it does not.
+async fn queueing(client: &Client, agent: &str) {
+    loop {
+        // Only a server of this program says so, and the request itself reports its errors.
+        let Ok(Some(engines)) = client.slots().await else { std::future::pending().await };
+        let mut agents = engines.iter().flat_map(|engine| &engine.agents);
+        if agents.any(|one| one.agent == agent && one.queued.is_some_and(|queued| queued > 0)) {
+            return;
+        }
+        tokio::time::sleep(ASK_EVERY).await;
     }
 }
 

@@ -12,7 +12,9 @@
 
 pub mod bench;
 pub mod conversation;
+pub mod counted;
 pub mod curve;
+pub mod duration_text;
 pub mod embedding;
 pub mod energy;
 pub mod engine_plan;
@@ -49,7 +51,9 @@ pub use bench::{
     Verdict, WindowResult, Workload,
 };
 pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
+pub use counted::counted;
 pub use curve::{Curve, CurveKey, CurvePoint};
+pub use duration_text::duration_text;
 pub use embedding::{EmbeddingInput, EmbeddingRequest};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{

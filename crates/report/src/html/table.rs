@@ -18,6 +18,7 @@ pub fn levels(series: &Series) -> Markup {
         .collect();
     let mark = |level: &LevelResult| Mark::of(level.parallel, &series.verdict);
     let is_marked = |level: &LevelResult| mark(level) != Mark::Level && !is_open;
+    let has_marks = series.levels.iter().any(is_marked);
     html! {
         // Focusable, so that the arrow keys scroll it (WCAG 2.2, success criterion 2.1.1).
         div class="scroll" tabindex="0" role="region" aria-label=(about) {
@@ -25,7 +26,7 @@ pub fn levels(series: &Series) -> Markup {
                 thead {
                     tr {
                         th scope="col" { (if is_open { "arrivals" } else if is_of_runs(series) { "runs" } else { "in flight" }) }
-                        @if !is_open { th scope="col" class="mark" { "verdict" } }
+                        @if has_marks { th scope="col" class="mark" { "verdict" } }
                         @for column in &columns {
                             th scope="col" { (column.name) @if let Some(unit) = &column.unit { " " small { (unit) } } }
                         }
@@ -35,7 +36,7 @@ pub fn levels(series: &Series) -> Markup {
                     @for level in &series.levels {
                         tr class=[is_marked(level).then_some("marked")] {
                             th scope="row" { (first(level)) }
-                            @if !is_open {
+                            @if has_marks {
                                 td class="mark" {
                                     @if is_marked(level) { (mark(level).glyph()) " " (mark(level).word()) }
                                 }
