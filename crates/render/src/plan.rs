@@ -12,6 +12,7 @@ pub use memory_table::{memory_table, memory_table_json};
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, EngineSpec, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
+    counted,
 };
 
 use super::lines::{labelled, list_item, unbroken};

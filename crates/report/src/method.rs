@@ -1,6 +1,6 @@
 //! Description of the method of a run.
 
-use harmonic_types::{BenchRun, Workload};
+use harmonic_types::{BenchRun, Workload, counted};
 
 use crate::{provenance, real_time};
 

@@ -10,7 +10,7 @@ use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
     Attention, BudgetRule, Bytes, EnginePlan, EngineSpec, Hardware, KvLayout, KvType, LedgerItem,
-    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade,
+    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade, counted,
 };
 
 use super::curve_text;
