@@ -8,6 +8,7 @@ mod converter;
 mod http_config;
 mod in_process;
 mod ollama_models;
+mod private_folder;
 mod process;
 mod process_engine;
 mod processes;

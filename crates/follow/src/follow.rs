@@ -92,13 +92,11 @@ impl Follower<'_> {
                     continue;
                 }
             };
-            match news {
-                Some(news) => self.apply(&news)?,
-                None => {
-                    let record = self.client.run(self.id).await?;
-                    return Ok(Ending::Run(Box::new(record)));
-                }
-            }
+            let Some(news) = news else {
+                let record = self.client.run(self.id).await?;
+                return Ok(Ending::Run(Box::new(record)));
+            };
+            self.apply(&news)?;
         }
     }
 

@@ -237,12 +237,11 @@ fn variable(
     place: &Place,
     notes: &mut Notes,
 ) {
-    match of_variable(name) {
-        Some(flag) => settings.set(flag, name, Value::Text(value), place, notes),
-        None => {
-            let reason = "variables of the engine's process are not in a stack file";
-            notes.add(NoteKind::NotExpressed, place, name, reason);
-        }
+    if let Some(flag) = of_variable(name) {
+        settings.set(flag, name, Value::Text(value), place, notes);
+    } else {
+        let reason = "variables of the engine's process are not in a stack file";
+        notes.add(NoteKind::NotExpressed, place, name, reason);
     }
 }
 

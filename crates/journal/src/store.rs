@@ -79,7 +79,7 @@ impl Store {
     /// If its id is invalid or taken, its owner's name is too long, or a file cannot be written.
     pub fn create<E: Serialize + DeserializeOwned>(
         &self,
-        header: Header,
+        header: &Header,
     ) -> Result<Journal<E>, JournalError> {
         let id = header.run.clone();
         check(&id)?;
@@ -90,18 +90,14 @@ impl Store {
         if self.root.contains(&id.0) {
             return Err(JournalError::Exists { id });
         }
-        let mut attempts = 0;
-        loop {
+        for _ in 0..CREATIONS {
             match self.create_folder(header.clone()) {
                 // `keep` took it for the rest of an interrupted creation, before it was locked.
-                Err(JournalError::Locked { .. } | JournalError::File(_))
-                    if attempts < CREATIONS =>
-                {
-                    attempts += 1;
-                }
+                Err(JournalError::Locked { .. } | JournalError::File(_)) => {}
                 created => return created,
             }
         }
+        self.create_folder(header)
     }
 
     /// Creates the folder of a run, and puts it into its place.

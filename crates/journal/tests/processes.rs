@@ -57,7 +57,7 @@ fn entry(number: u64) -> String {
 }
 
 fn create_or_resume(store: &Store) -> (Journal<String>, u64) {
-    match store.create(Header::new(id(), "somebody", 1)) {
+    match store.create(&Header::new(id(), "somebody", 1)) {
         Ok(journal) => (journal, 0),
         Err(JournalError::Exists { .. }) => {
             let (journal, recovered) = store.resume(&id()).unwrap();
@@ -120,7 +120,7 @@ fn what_was_synced_survives_kill_9_at_any_moment() {
 fn creates_and_removes_without_end() {
     let store = store();
     loop {
-        let mut journal = match store.create::<String>(Header::new(id(), "somebody", 1)) {
+        let mut journal = match store.create::<String>(&Header::new(id(), "somebody", 1)) {
             Err(JournalError::Exists { .. }) => {
                 store.remove(&id()).unwrap();
                 continue;

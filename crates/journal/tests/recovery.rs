@@ -32,7 +32,7 @@ struct Written {
 fn write(entries: &[(Value, Durability)]) -> Written {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Limits::default()).unwrap();
-    let mut journal = store.create::<Value>(Header::new(id(), "somebody", 1)).unwrap();
+    let mut journal = store.create::<Value>(&Header::new(id(), "somebody", 1)).unwrap();
     let file = folder.path().join(ID).join("journal.jsonl");
     let length = || usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
     let header = length();

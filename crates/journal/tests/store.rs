@@ -36,7 +36,7 @@ impl Runs {
 
     fn create(&mut self) -> Journal<String> {
         let id = self.ids.next(1_700_000_000_000, [7; 10]);
-        self.store.create(Header::new(id, "somebody", 1_700_000_000_000)).unwrap()
+        self.store.create(&Header::new(id, "somebody", 1_700_000_000_000)).unwrap()
     }
 
     fn file(&self, id: &RunId, name: &str) -> std::path::PathBuf {
@@ -179,7 +179,7 @@ fn ids_that_are_none_never_reach_the_disk() {
     let runs = Runs::new();
     for id in ["", ".", "..", "../x", "run_../../../../../../../etc/pas", "run_01"] {
         let id = RunId(id.to_owned());
-        let error = runs.store.create::<String>(Header::new(id.clone(), "o", 0)).unwrap_err();
+        let error = runs.store.create::<String>(&Header::new(id.clone(), "o", 0)).unwrap_err();
         assert!(matches!(error, JournalError::InvalidId { .. }), "{error}");
         let error = runs.store.remove(&id).unwrap_err();
         assert!(matches!(error, JournalError::InvalidId { .. }), "{error}");
@@ -194,13 +194,13 @@ fn ids_that_are_none_never_reach_the_disk() {
 fn a_run_is_created_once_and_an_unknown_one_is_named() {
     let mut runs = Runs::new();
     let id = runs.create().header().run.clone();
-    let again = runs.store.create::<String>(Header::new(id.clone(), "other", 0));
+    let again = runs.store.create::<String>(&Header::new(id.clone(), "other", 0));
     assert!(matches!(again.unwrap_err(), JournalError::Exists { .. }));
     let unknown = runs.ids.next(0, [0; 10]);
     let error = runs.store.resume::<String>(&unknown).unwrap_err().to_string();
     assert!(error.starts_with(&format!("no run `{unknown}` in ")), "{error}");
     let long = Header::new(unknown, "o".repeat(257), 0);
-    let error = runs.store.create::<String>(long).unwrap_err().to_string();
+    let error = runs.store.create::<String>(&long).unwrap_err().to_string();
     assert!(error.contains("the owner's name") && error.contains("limit of 256"), "{error}");
 }
 
@@ -210,11 +210,11 @@ fn a_header_of_the_longest_owner_is_read_back() {
     let id = runs.ids.next(1, [0; 10]);
     let owner = "\u{1}".repeat(Header::LONGEST_OWNER);
     let header = Header::new(id.clone(), owner.clone(), u64::MAX);
-    let error = runs.store.create::<String>(header.clone()).unwrap_err().to_string();
+    let error = runs.store.create::<String>(&header).unwrap_err().to_string();
     assert!(error.contains("the journal of run") && error.contains("limit of 1000"), "{error}");
     assert_eq!(fs::read_dir(runs.root()).unwrap().count(), 0);
     let store = Store::open(&runs.root(), Limits::default()).unwrap();
-    drop(store.create::<String>(header).unwrap());
+    drop(store.create::<String>(&header).unwrap());
     assert_eq!(store.read::<String>(&id).unwrap().header.owner, owner);
     assert_eq!(store.list().unwrap().runs[0].header.owner, owner);
 }

@@ -63,13 +63,22 @@ impl<R: AsyncRead + Unpin> AsyncRead for Watched<R> {
     }
 }
 
+/// Where a scan stands in a string.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum StringState {
+    #[default]
+    Outside,
+    Inside,
+    /// After a backslash.
+    Escaped,
+}
+
 /// Scan of a message for its id and for the field that makes it a request, whatever their order. What is
 /// no JSON yields nothing, or a wrong id.
 #[derive(Debug, Default)]
 struct RequestScan {
     depth: usize,
-    is_in_string: bool,
-    is_escaped: bool,
+    string: StringState,
     /// Text since the last delimiter of the outermost object: a key, or a value.
     text: Vec<u8>,
     is_text_too_long: bool,
@@ -86,19 +95,18 @@ impl RequestScan {
     }
 
     fn take(&mut self, byte: u8) {
-        if self.is_in_string {
+        if self.string != StringState::Outside {
             self.keep(byte);
-            match byte {
-                _ if self.is_escaped => self.is_escaped = false,
-                b'\\' => self.is_escaped = true,
-                b'"' => self.is_in_string = false,
-                _ => {}
-            }
+            self.string = match (self.string, byte) {
+                (StringState::Inside, b'\\') => StringState::Escaped,
+                (StringState::Inside, b'"') => StringState::Outside,
+                _ => StringState::Inside,
+            };
             return;
         }
         match byte {
             b'"' => {
-                self.is_in_string = true;
+                self.string = StringState::Inside;
                 self.keep(byte);
             }
             b'{' | b'[' => self.depth += 1,

@@ -82,6 +82,10 @@ fn engines(plan: &Plan, width: Width) -> String {
     Table::new(columns, plan.engines.iter().map(row)).text(width)
 }
 
+fn is_remote(engine: &EnginePlan) -> bool {
+    matches!(engine.spec, EngineSpec::Remote(_))
+}
+
 /// Kind and device, or the address of a server.
 fn runs_on(engine: &EnginePlan) -> String {
     match &engine.spec {
@@ -131,6 +135,7 @@ pub fn memory(plan: &Plan, width: Width) -> String {
     });
     let parts = parts.collect::<Vec<_>>().join(", ");
     let (total, budget) = (plan.total_bytes, plan.hardware.memory_budget_bytes);
+    let parts = if parts.is_empty() { "none on this machine".to_owned() } else { parts };
     labelled("memory", &format!("{total} of {budget}: {parts}"), width)
 }
 
@@ -166,7 +171,10 @@ pub fn sharing(plan: &Plan) -> String {
     let placed = plan.agents.iter().filter(|agent| agent.engine.is_some()).count();
     let slots: u32 = plan.engines.iter().map(|engine| engine.slots).sum();
     let engines = match (plan.engines.len(), plan.sharing) {
-        (1, Sharing::Shared) => "one engine, weights loaded once".to_owned(),
+        (1, Sharing::Shared) if plan.engines.iter().all(|engine| !is_remote(engine)) => {
+            "one engine, weights loaded once".to_owned()
+        }
+        (1, Sharing::Shared) => "one server".to_owned(),
         (1, Sharing::Isolated) => "one engine".to_owned(),
         (count, _) => counted(count, "engine"),
     };

@@ -104,7 +104,7 @@ impl EngineFactory for TimelessFactory {
     fn start(&self, plan: &Plan, engine: &EnginePlan) -> Result<Arc<dyn Engine>, EngineError> {
         let config = LocalConfig {
             events: self.events.clone(),
-            ..LocalConfig::of(plan, engine, engine.local().unwrap())
+            ..LocalConfig::of(plan, engine, engine.local().expect("an engine of this process"))
         };
         let unknown = || EngineError::Setup {
             id: engine.id.clone(),

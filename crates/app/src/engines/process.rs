@@ -17,13 +17,13 @@ use harmonic_programs::{
 use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, EngineProgram, EngineSpec, Plan, ProcessSpec, RemoteDialect,
 };
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::http_config::{self, Behind};
+use super::private_folder::PrivateFolder;
 use super::process_engine::ProcessEngine;
 use super::{PlanEngineFactory, in_process, ollama_models};
 use crate::inspect;
@@ -148,16 +148,14 @@ impl<'a> ProgramStart<'a> {
     }
 
     /// Starts the program, and waits until it answers. Its folder has its models then.
-    async fn running(&self) -> Result<(GuardedChild, Endpoint, TempDir), EngineError> {
+    async fn running(&self) -> Result<(GuardedChild, Endpoint, PrivateFolder), EngineError> {
         self.check_architecture()?;
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let io = |error: io::Error| {
-                let folder = self.factory.processes.folder.display();
-                self.failed(format!("cannot make its folder in {folder}: {error}"))
-            };
-            let folder = self.folder().map_err(io)?;
+            let root = &self.factory.processes.folder;
+            let folder = PrivateFolder::new(root, &self.engine.id)
+                .map_err(|error| self.failed(format!("no folder of its own: {error}")))?;
             let port =
                 free_port().map_err(|error| self.failed(format!("no free port: {error}")))?;
             let child = self.child(port, &folder)?;
@@ -196,14 +194,7 @@ impl<'a> ProgramStart<'a> {
         }
     }
 
-    /// A folder of this engine alone, which nobody else may read.
-    fn folder(&self) -> io::Result<TempDir> {
-        let root = &self.factory.processes.folder;
-        std::fs::create_dir_all(root)?;
-        tempfile::Builder::new().prefix(&format!("{}-", self.engine.id)).tempdir_in(root)
-    }
-
-    fn child(&self, port: u16, folder: &TempDir) -> Result<GuardedChild, EngineError> {
+    fn child(&self, port: u16, folder: &PrivateFolder) -> Result<GuardedChild, EngineError> {
         let place = Place {
             host: HOST.to_owned(),
             port,
@@ -258,19 +249,16 @@ impl<'a> ProgramStart<'a> {
             // First: another program may answer on the port that this one did not get.
             biased;
             end = child.ended() => Ok(Some(end)),
-            answered = timeout(READY_TIMEOUT, answered) => match answered {
-                Ok(()) => Ok(None),
-                Err(_) => {
-                    let minutes = READY_TIMEOUT.as_secs() / 60;
-                    let lines = child.last_lines().join("\n");
-                    Err(self.failed(format!("no answer within {minutes} minutes:\n{lines}")))
-                }
-            },
+            answered = timeout(READY_TIMEOUT, answered) => answered.map(|()| None).map_err(|_| {
+                let minutes = READY_TIMEOUT.as_secs() / 60;
+                let lines = child.last_lines().join("\n");
+                self.failed(format!("no answer within {minutes} minutes:\n{lines}"))
+            }),
         }
     }
 
     /// Puts the agents into the store of the Ollama that works in `folder`.
-    fn register(&self, folder: &TempDir) -> Result<(), EngineError> {
+    fn register(&self, folder: &PrivateFolder) -> Result<(), EngineError> {
         if self.process.program != EngineProgram::Ollama {
             return Ok(());
         }

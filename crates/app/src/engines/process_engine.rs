@@ -15,9 +15,10 @@ use harmonic_engine::{
 use harmonic_engine_http::HttpEngine;
 use harmonic_guard::GuardedChild;
 use harmonic_types::{Bytes, EmbeddingRequest, Rejection, Request, Tokens};
-use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
+
+use super::private_folder::PrivateFolder;
 
 /// Time for the program to end by itself after its last answer.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ pub(super) struct ProcessEngine {
     /// Ends the engine with its process.
     _watch: AbortOnDropHandle<()>,
     /// Home of the program, which is removed after it.
-    _folder: TempDir,
+    _folder: PrivateFolder,
 }
 
 impl ProcessEngine {
@@ -40,7 +41,7 @@ impl ProcessEngine {
         http: HttpEngine,
         child: Arc<GuardedChild>,
         resident: Option<Bytes>,
-        folder: TempDir,
+        folder: PrivateFolder,
     ) -> Self {
         let http = Arc::new(http);
         let (ended, engine) = (child.ended(), Arc::downgrade(&http));

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use harmonic_api::{Client, ClientError};
 use harmonic_engine::{Engine, EngineError, Identity};
 use harmonic_engine_http::{Endpoint, preload};
 use harmonic_types::{EnginePlan, Finding, Plan, RemoteSpec, RemoteUrl};
@@ -13,6 +14,7 @@ use tokio::runtime::Handle;
 use super::abilities;
 use super::http_config::{self, Behind};
 use super::{EngineProcesses, PlanEngineFactory};
+use crate::error::one_line;
 
 /// Time for the first token: the server may load the model first.
 const READY_TIMEOUT: Duration = Duration::from_mins(5);
@@ -33,6 +35,11 @@ pub(super) async fn start(
             format!("{}: the key and all prompts go to {url} unencrypted", engine.id),
             "use its https address",
         ));
+    }
+    // A program of ours is waited for until it listens; a server that already runs does.
+    let client = Client::new(&remote.url).map_err(|error| failed(error.to_string()))?;
+    if let Err(error @ ClientError::Unreachable { .. }) = client.models().await {
+        return Err(failed(one_line(&error)));
     }
     let endpoint =
         Endpoint { url: remote.url.clone(), dialect: remote.dialect, key, sends_system: true };

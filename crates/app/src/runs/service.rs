@@ -228,7 +228,7 @@ impl RunService {
         let service = self.clone();
         let id = header.run.clone();
         let journal = blocking(move || {
-            let mut journal = service.shared.store.create::<Entry>(header)?;
+            let mut journal = service.shared.store.create::<Entry>(&header)?;
             write(&mut journal, 0, &opened, Durability::Synced)?;
             Ok(journal)
         });

@@ -51,7 +51,7 @@ pub fn rewrite(from: &Path, to: &Path, id: &RunId, change: impl FnOnce(&mut Valu
     let from = Store::open(from, Limits::default()).unwrap();
     let to = Store::open(to, Limits::default()).unwrap();
     let recovered = from.read::<Value>(id).unwrap();
-    let mut journal = to.create::<Value>(recovered.header).unwrap();
+    let mut journal = to.create::<Value>(&recovered.header).unwrap();
     let mut change = Some(change);
     for mut line in recovered.entries {
         if let Some(change) = change.take() {

@@ -1,14 +1,15 @@
 //! A run on llama.cpp and the starter model, which `make test` has pulled: its agent calls a tool of an
 //! MCP server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use futures::StreamExt;
 use harmonic_api::runs::{RequestedTools, RunApproach, RunChange};
 use harmonic_app::engines::PlanEngineFactory;
 use harmonic_app::runs::ServiceLimits;
-use harmonic_app::{NoObserver, Settings, TeamRequest, inspect, plan};
+use harmonic_app::{EngineProcesses, NoObserver, Settings, TeamRequest, inspect, plan};
 use harmonic_engine::{Engine, Intercepted};
 use harmonic_events::EventStream;
 use harmonic_gateway::{RunDelivery, Runs};
@@ -39,7 +40,13 @@ async fn an_agent_of_a_real_model_calls_a_tool_of_a_real_server_and_answers() {
     let hardware = inspect::hardware().unwrap();
     let plan = plan::plan(&hardware, &stack, &team, &settings, &NoObserver).unwrap();
     let events = EventStream::default();
-    let factory = PlanEngineFactory::of(&plan, 32, None, events.clone());
+    let processes = EngineProcesses {
+        guard: None,
+        folder: home.folder.path().to_owned(),
+        path: OsString::new(),
+        environment: BTreeMap::new(),
+    };
+    let factory = PlanEngineFactory::of(&plan, 32, None, processes, events.clone());
     let setup = Setup {
         tools: Arc::new(home.tool_sets()),
         limits: ServiceLimits::default(),

@@ -25,7 +25,8 @@ const START: Duration = Duration::from_mins(2);
 /// Running harmonic server, and the layout of the KV cache in its plan.
 pub async fn start(setup: &Setup, folder: &Path) -> anyhow::Result<(Server, KvLayout)> {
     let plan = plan(setup, folder).await?;
-    let layout = plan.engines[0].local().unwrap().kv_layout;
+    let local = plan.engines[0].local().context("the plan has no engine of its own process")?;
+    let layout = local.kv_layout;
     let file = folder.join("plan.json");
     std::fs::write(&file, serde_json::to_vec_pretty(&plan)?)?;
     let log = folder.join("harmonic.log");

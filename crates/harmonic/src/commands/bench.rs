@@ -19,7 +19,7 @@ pub async fn run(
     stop: &Stop,
 ) -> anyhow::Result<Exit> {
     if !args.compare.axes().is_empty() {
-        return compare(args, settings, printer, stop).await;
+        return Box::pin(compare(args, settings, printer, stop)).await;
     }
     if !args.rate.is_empty() && args.protocol != Protocol::Open {
         let hint = "add --protocol open, or use --levels for parallel streams";
@@ -173,8 +173,8 @@ async fn compare(
     let Prepared { hardware, stack, .. } =
         prepare::stack(&team, settings, args.yes, printer, stop).await?;
     let progress = Progress::on(printer);
-    let tuned =
-        tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token()).await?;
+    let tuned = tune::tune(&request, &hardware, &stack, &team, settings, &progress, stop.token());
+    let tuned = Box::pin(tuned).await?;
     drop(progress);
     if args.json {
         printer.json(&json!({"schema": "harmonic.setups/1", "setups": tuned}))?;

@@ -28,8 +28,9 @@ use team::Team;
 #[ignore = "needs programs that `make test-real` installs"]
 fn ollamas_command_line_lists_shows_and_runs_agents() {
     let team = Team::start();
-    let ollama =
-        |args: &[&str]| Program::new("../peers/bin/ollama").env("OLLAMA_HOST", team.url()).run(args);
+    let ollama = |args: &[&str]| {
+        Program::new("../peers/bin/ollama").env("OLLAMA_HOST", team.url()).run(args)
+    };
     ollama(&["list"]).succeeds(&["NAME", "coder", "analyst"]);
     ollama(&["ps"]).succeeds(&["coder", "100% CPU", "32768"]);
     ollama(&["show", "coder"]).succeeds(&["llama", "35.39M", "32768", "tools"]);

@@ -54,9 +54,9 @@ fn every_word_is_understood_or_noted() {
         "-m a --port 8080 -fa on -fa -ngl 99 --no-such secret --other=secret stray --temp x \
          --control-vector-layer-range 1 2 -np 0 -c",
     );
-    let noted: Vec<_> = notes.iter().map(|note| (note.subject.as_str(), note.kind)).collect();
+    let listed: Vec<_> = notes.iter().map(|note| (note.subject.as_str(), note.kind)).collect();
     assert_eq!(
-        noted,
+        listed,
         [
             ("--port", NoteKind::NotExpressed),
             ("-fa", NoteKind::NotExpressed),

@@ -15,13 +15,11 @@ pub(crate) fn set_parameter(
     notes: &mut Notes,
 ) {
     if name == "num_ctx" {
-        match value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
-            Some(tokens) => draft.context = Some(Tokens(tokens)),
-            None => {
-                let reason =
-                    format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
-                notes.add(NoteKind::Invalid, place, name, reason);
-            }
+        if let Some(tokens) = value.trim().parse::<u32>().ok().filter(|tokens| *tokens > 0) {
+            draft.context = Some(Tokens(tokens));
+        } else {
+            let reason = format!("invalid context `{}`: expected 1 to {}", shown(value), u32::MAX);
+            notes.add(NoteKind::Invalid, place, name, reason);
         }
         return;
     }
@@ -78,10 +76,10 @@ mod tests {
         }
         assert_eq!(draft.context, Some(Tokens(8192)));
         assert_eq!((draft.sampling.temperature, draft.sampling.top_k), (Some(0.6), Some(20)));
-        let noted: Vec<_> =
+        let listed: Vec<_> =
             notes.list.iter().map(|note| (note.kind, note.subject.as_str())).collect();
         assert_eq!(
-            noted,
+            listed,
             [
                 (NoteKind::Invalid, "num_ctx"),
                 (NoteKind::Invalid, "top_p"),

@@ -44,7 +44,7 @@ fn what_multiplies_is_refused() {
     for level in 1..12 {
         let before = level - 1;
         let list = format!("*a{before}, ").repeat(9);
-        text.push_str(&format!("a{level}: &a{level} [{list}]\n"));
+        text = format!("{text}a{level}: &a{level} [{list}]\n");
     }
     assert!(error(&text).contains("aliases included: expected at most"), "{}", error(&text));
     let long = "x".repeat(500_000);

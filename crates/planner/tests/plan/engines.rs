@@ -9,7 +9,7 @@ use harmonic_types::{
 use crate::fixtures::{Models, agent, machine, models, spark, standard, starter};
 
 fn choice(text: &str) -> EngineChoice {
-    text.parse().unwrap()
+    text.parse().expect("a choice")
 }
 
 fn options(engine: &str) -> PlanOptions {
@@ -21,7 +21,7 @@ fn planned(stack: &StackSpec, engine: &str) -> Plan {
 }
 
 fn agent_of<'p>(plan: &'p Plan, name: &str) -> &'p AgentPlan {
-    plan.agents.iter().find(|agent| agent.name.0 == name).unwrap()
+    plan.agents.iter().find(|agent| agent.name.0 == name).expect("an agent of the plan")
 }
 
 /// One line per engine, without its agents.

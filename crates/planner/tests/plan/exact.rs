@@ -20,7 +20,8 @@ fn summary(plan: &Plan) -> String {
         format!("{:<19}{slots:<9} {:<8} {reason}", agent.name, agent.kv_bytes)
     });
     let engines = plan.engines.iter().map(|e| {
-        let LocalSpec { kv_layout, kv_tokens, threads, .. } = e.local().unwrap();
+        let LocalSpec { kv_layout, kv_tokens, threads, .. } =
+            e.local().expect("an engine of this process");
         let attention = e.attention().expect("of llama.cpp");
         let shape = format!(
             "{}: {} slots, {} sequences, {kv_layout:?} of {kv_tokens} cells, {attention:?} \

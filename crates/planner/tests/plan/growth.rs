@@ -165,7 +165,9 @@ fn names(plan: &Plan) -> Vec<&AgentName> {
 fn kv_types(plan: &Plan) -> Vec<(&str, KvType)> {
     plan.engines
         .iter()
-        .map(|engine| (engine.id.as_str(), engine.local().unwrap().kv_type))
+        .map(|engine| {
+            (engine.id.as_str(), engine.local().expect("an engine of this process").kv_type)
+        })
         .collect()
 }
 

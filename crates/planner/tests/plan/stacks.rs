@@ -33,7 +33,7 @@ fn row(plan: &Plan) -> String {
         _ => format!("{:<8}", format!("{}x{}", agent.slots, agent.context)),
     });
     let engines = plan.engines.iter().map(|engine| {
-        let pool = match engine.local().unwrap().kv_layout {
+        let pool = match engine.local().expect("an engine of this process").kv_layout {
             KvLayout::Streams => "",
             KvLayout::Unified => " pooled",
         };

@@ -33,7 +33,8 @@ fn with(hardware: &Hardware, stack: &StackSpec, tuned: &[TunedConfig]) -> Plan {
 }
 
 fn layout_and_threads(plan: &Plan) -> (KvLayout, u32) {
-    let LocalSpec { kv_layout, threads, .. } = plan.engines[0].local().unwrap();
+    let LocalSpec { kv_layout, threads, .. } =
+        plan.engines[0].local().expect("an engine of this process");
     (*kv_layout, *threads)
 }
 
