@@ -20,7 +20,7 @@ pub(crate) mod targets;
 
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels, RunTarget};
-use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo};
+use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo, counted};
 use tokio_util::sync::CancellationToken;
 
 pub use harmonic_bench::Protocol;

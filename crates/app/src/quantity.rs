@@ -43,7 +43,8 @@ mod tests {
     fn tokens_are_whole_and_have_decimal_or_binary_thousands() {
         let read = ["0", "8192", "20k", "8Ki", "1.5M", "1.1k"].map(tokens);
         assert_eq!(read, [0, 8192, 20_000, 8192, 1_500_000, 1100].map(Some));
-        for text in ["", "k", "8K", "8x", "-1", "1e3", "0.5", "1.0001k", "NaN", "9007199254740993k"] {
+        for text in ["", "k", "8K", "8x", "-1", "1e3", "0.5", "1.0001k", "NaN", "9007199254740993k"]
+        {
             assert_eq!(tokens(text), None, "{text}");
         }
     }

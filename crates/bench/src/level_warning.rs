@@ -150,7 +150,10 @@ impl LevelWarning {
                 format!("{failures} of {}", failures + finished)
             }
             Self::NotSteady { streaming, of, limit_s } if streaming < of => {
-                format!("{streaming} of {} had output within {limit_s:.0} s", counted(*of, "stream"))
+                format!(
+                    "{streaming} of {} had output within {limit_s:.0} s",
+                    counted(*of, "stream")
+                )
             }
             Self::NotSteady { limit_s, .. } => {
                 format!("no window with a finished answer within {limit_s:.0} s")

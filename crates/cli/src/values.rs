@@ -135,8 +135,14 @@ mod tests {
     #[test]
     fn values_in_range_are_read() {
         let context = tokens::<u32>("context", 1..=u32::MAX.into());
-        assert_eq!(["8192", "8k", "8Ki", "1.5k"].map(|text| context(text).unwrap()), [8192, 8000, 8192, 1500]);
-        assert_eq!((port("1"), listen_port("0"), seed("18446744073709551615")), (Ok(1), Ok(0), Ok(u64::MAX)));
+        assert_eq!(
+            ["8192", "8k", "8Ki", "1.5k"].map(|text| context(text).unwrap()),
+            [8192, 8000, 8192, 1500]
+        );
+        assert_eq!(
+            (port("1"), listen_port("0"), seed("18446744073709551615")),
+            (Ok(1), Ok(0), Ok(u64::MAX))
+        );
         assert!(port("0").is_err() && port("65536").is_err());
     }
 }

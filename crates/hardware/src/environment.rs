@@ -2,6 +2,8 @@
 //!
 //! Invariants: an unreadable fact is omitted; nothing is guessed.
 
+use harmonic_types::counted;
+
 use crate::machine::Machine;
 use crate::sysroot::Sysroot;
 

@@ -97,7 +97,7 @@ impl Store {
                 created => return created,
             }
         }
-        self.create_folder(header)
+        self.create_folder(header.clone())
     }
 
     /// Creates the folder of a run, and puts it into its place.

@@ -1,6 +1,7 @@
 //! Final output of the demo.
 
 use std::path::Path;
+use std::time::Duration;
 
 use harmonic_app::fanout::AgentAnswer;
 use harmonic_layout::{Width, beside, wrap_lines};
@@ -53,7 +54,8 @@ pub fn team_run(record: &RunRecord, page: &Path, width: Width) -> String {
 pub fn next(answers: &[AgentAnswer], took: Duration, width: Width) -> String {
     let agent = answers.iter().find(|answer| answer.agent.0 == "coder").or(answers.first());
     let agent = agent.map_or("coder", |answer| answer.agent.0.as_str());
-    let intro = format!("That took {}, and nothing is left running. Try next:", duration_text(took));
+    let intro =
+        format!("That took {}, and nothing is left running. Try next:", duration_text(took));
     let mut lines = beside("", "", &intro, width);
     lines.extend(command("harmonic up --stack starter", "serve the team on port 4276", width));
     lines.push(format!(

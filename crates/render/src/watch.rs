@@ -109,7 +109,7 @@ pub fn lines(update: &TeamUpdate) -> Vec<String> {
         }
         TeamUpdate::Lost(lost) => {
             vec![format!("{} lost: this reader was too slow", counted(*lost, "event"))]
-        },
+        }
         TeamUpdate::Event(record) => line(record).into_iter().collect(),
     }
 }

@@ -245,8 +245,7 @@ fn efficiency_refusal(subjects: &[Subject]) -> Option<String> {
     let unmeasured = subjects.iter().find(|subject| !has_efficiency(&subject.run));
     if let Some(Subject { name, .. }) = unmeasured {
         let has_any = subjects.iter().any(|subject| has_efficiency(&subject.run));
-        return has_any
-            .then(|| format!("tok/W are not compared: no power was measured in {name}"));
+        return has_any.then(|| format!("tok/W are not compared: no power was measured in {name}"));
     }
     let scopes: Vec<(&str, Option<PowerScope>)> =
         subjects.iter().map(|subject| (subject.name.as_str(), scope(&subject.run))).collect();

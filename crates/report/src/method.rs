@@ -24,15 +24,15 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
         ));
         lines.push(format!(
             "goals of {}; {} of each task; agents' own sampling; seed {seed}",
-            counted(*prompt_words, "word"),
-            counted(*output_tokens, "token")
+            counted(prompt_words, "word"),
+            counted(output_tokens, "token")
         ));
         lines.push(format!("real-time: {}", real_time::criterion(runs.real_time)));
     } else {
         lines.push(format!(
             "prompts of {}{tokens}; responses of {}",
-            counted(*prompt_words, "word"),
-            counted(*output_tokens, "token")
+            counted(prompt_words, "word"),
+            counted(output_tokens, "token")
         ));
         lines.push(format!("temperature {temperature}, seed {seed}"));
     }

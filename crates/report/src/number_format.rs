@@ -40,8 +40,8 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Units that a number is not separated from by the end of a line.
 const UNITS: [&str; 20] = [
-    "s", "ms", "min", "h", "d", "W", "J", "kJ", "kB", "MB", "GB", "TB", "MiB", "GiB", "tok/s", "tok/W",
-    "GB/s", "MHz", "GHz", "°C",
+    "s", "ms", "min", "h", "d", "W", "J", "kJ", "kB", "MB", "GB", "TB", "MiB", "GiB", "tok/s",
+    "tok/W", "GB/s", "MHz", "GHz", "°C",
 ];
 
 /// `text` whose numbers are joined to their units by spaces without a break.

@@ -100,7 +100,7 @@ impl fmt::Display for Trade {
                 write!(
                     f,
                     "{lost} of {} given up: {wanted} would need {more_bytes} more",
-                        counted(*wanted, "slot")
+                    counted(*wanted, "slot")
                 )
             }
             Self::KvType { saved_bytes, measured, more_bytes, .. } => {
@@ -137,8 +137,7 @@ impl fmt::Display for Trade {
                 "context {planned} instead of {wanted}: {wanted} would need {more_bytes} more"
             ),
             Self::Agent { slots, context, more_bytes, .. } => {
-                let slots =
-                    counted(*slots, "slot");
+                let slots = counted(*slots, "slot");
                 write!(f, "left out: {slots} of context {context} would need {more_bytes} more")
             }
         }

@@ -115,7 +115,10 @@ async fn measure_team(
     let client = Client::new(&serving.url())?;
     let questions = fanout::questions(serving.plan());
     let count = questions.len();
-    printer.heading(&format!("5  The team: {}, one question each, all at once", counted(count, "agent")))?;
+    printer.heading(&format!(
+        "5  The team: {}, one question each, all at once",
+        counted(count, "agent")
+    ))?;
     let names = questions.iter().map(|(agent, _)| agent.0.clone());
     let mut stage: Box<dyn AnswerSink> = if printer.is_live() && printer.data_is_live() {
         Box::new(Panes::new(printer, names))

@@ -49,7 +49,11 @@ fn engine_ledger(
     }
     let sequences = match engine.pooling() {
         None => {
-            format!("{} for {}", counted(engine.sequences, "sequence"), counted(engine.slots, "slot"))
+            format!(
+                "{} for {}",
+                counted(engine.sequences, "sequence"),
+                counted(engine.slots, "slot")
+            )
         }
         Some(_) => format!("embeddings, up to {} in a batch", counted(engine.sequences, "input")),
     };
@@ -175,7 +179,10 @@ fn paper_item(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String) {
             let slot = Bytes(engine.kv_bytes.0 / u64::from(engine.slots.max(1)));
             (
                 "KV",
-                format!("{} × {slot}, independent of the context (§5.3)", counted(engine.slots, "slot")),
+                format!(
+                    "{} × {slot}, independent of the context (§5.3)",
+                    counted(engine.slots, "slot")
+                ),
             )
         }
         // The paper's rule has no other lines.

@@ -5,6 +5,8 @@
 //! Invariants: no scripts and no external references; light or dark by the reader's preference; what
 //! the record says is escaped.
 
+use std::time::Duration;
+
 use harmonic_types::{RunRecord, SpanKind, duration_text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -106,11 +108,7 @@ pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
         ("tasks done", format!("{done} of {}", record.tasks.len()), String::new()),
         (
             "wall time",
-            if spent.time_ms > 0 {
-                duration_text(spent.time())
-            } else {
-                or_absent(None)
-            },
+            if spent.time_ms > 0 { duration_text(spent.time()) } else { or_absent(None) },
             match record.budget.time_ms {
                 Some(bound) => format!("of {}", duration_text(Duration::from_millis(bound))),
                 None if asked => "without waits for a person".to_owned(),
