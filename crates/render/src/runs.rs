@@ -255,3 +255,64 @@ fn shortened(text: &str, characters: usize) -> String {
         None => text.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use harmonic_types::{RunId, SpanKind, TaskSpan};
+
+    use super::*;
+
+    fn task(title: &str, state: TaskState, output_tokens: u64, ms: u64) -> TaskRecord {
+        let span = TaskSpan { kind: SpanKind::Decode, from_ms: 0, to_ms: ms, slot: Some(1) };
+        TaskRecord {
+            title: title.to_owned(),
+            agent: Some("coder".into()),
+            kind: "ask".to_owned(),
+            state,
+            spans: if ms > 0 { vec![span] } else { Vec::new() },
+            text: None,
+            spent: RunSpent { output_tokens, ..RunSpent::default() },
+        }
+    }
+
+    fn running() -> RunRecord {
+        RunRecord {
+            schema: RunRecord::SCHEMA.to_owned(),
+            id: RunId("run_01JABCDEFGHJKMNPQRSTVWXYZ0".to_owned()),
+            goal: "write a poem".to_owned(),
+            origin: "recipe:split".to_owned(),
+            started_ms: 0,
+            state: RunState::Running,
+            graph: None,
+            tasks: vec![
+                task("Find rhymes", TaskState::Done, 1, 5_160),
+                task("Write the poem", TaskState::Running, 0, 0),
+                task("Read it again", TaskState::Blocked, 0, 0),
+            ],
+            answer: None,
+            budget: RunBudget { tokens: Some(1), time_ms: Some(300_000), joules: None },
+            spent: RunSpent { output_tokens: 1, time_ms: 521_400, ..RunSpent::default() },
+            parent: None,
+            children: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_an_open_task_has_used_is_not_zero() {
+        insta::assert_snapshot!(record(&running(), &[], Width::of_terminal(80)));
+        let listed = [RunSummary::of(&running(), 0)];
+        insta::assert_snapshot!("list", list(&listed, 600_000, Width::of_terminal(80)));
+    }
+
+    #[test]
+    fn an_answer_is_wrapped_as_it_is_while_it_is_written() {
+        let mut run = running();
+        run.state = RunState::Done;
+        let answer = format!("{}\n\n    let code = {};", "words ".repeat(20), "1 + ".repeat(20));
+        run.answer = Some(answer.clone());
+        let shown = record(&run, &[], Width::of_terminal(60));
+        let mut flow = Flow::new(Width::of_terminal(60));
+        let streamed = format!("{}{}", flow.push(&answer), flow.end());
+        assert!(shown.ends_with(&streamed) && streamed.contains("\nwords"), "{shown}");
+    }
+}

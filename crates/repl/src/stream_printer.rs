@@ -192,3 +192,43 @@ impl Drop for StreamPrinter<'_> {
         self.clear_spinner();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Slots of a server whose agents have so many queued requests.
+    fn slots(coder: u32, analyst: u32) -> String {
+        let body = format!(
+            r#"{{"schema": "harmonic.slots/1", "engines": [{{"id": "e", "model": "m", "agents": [
+                {{"agent": "coder", "slots": 2, "queued": {coder}}},
+                {{"agent": "analyst", "slots": 2, "queued": {analyst}}}]}}]}}"#
+        );
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[tokio::test]
+    async fn an_agent_is_busy_once_the_server_says_that_its_requests_are_queued() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let answered = async {
+            let mut asked = 0;
+            for response in [slots(0, 3), slots(1, 0)] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _read = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(response.as_bytes()).await.unwrap();
+                asked += 1;
+            }
+            asked
+        };
+        let ((), asked) = tokio::join!(queueing(&client, "coder"), answered);
+        assert_eq!(asked, 2, "the queue of another agent is none of it");
+    }
+}
