@@ -333,7 +333,10 @@ fn the_context_is_recommended_by_the_default_of_that_machine() {
         settings.find(|setting| setting.variable == "OLLAMA_CONTEXT_LENGTH").unwrap().why
     };
     let of_cpu = why(None);
-    assert!(of_cpu.starts_with("the default on a machine without a GPU is 4096 tokens"), "{of_cpu}");
+    assert!(
+        of_cpu.starts_with("the default on a machine without a GPU is 4096 tokens"),
+        "{of_cpu}"
+    );
     assert!(of_cpu.contains("8192 tokens need 1.2 GB"), "{of_cpu}");
     assert!(why(Some(12)).contains("with this GPU memory is 4096 tokens"), "{}", why(Some(12)));
     assert!(why(Some(24)).contains("is 32768 tokens per slot: 4.8 GB"), "{}", why(Some(24)));
