@@ -6,12 +6,10 @@
 //!
 //! Does not do: print, colour. The drawing for pages is `timeline`.
 
-use std::time::Duration;
-
 use harmonic_layout::{Width, columns, shortened};
-use harmonic_types::{RunRecord, SpanKind, TaskSpan, counted, duration_text};
+use harmonic_types::{RunRecord, SpanKind, TaskSpan, counted};
 
-use super::costs::wall_ms;
+use super::costs::{seconds, wall_ms};
 use super::task::{SPAN_KINDS, TaskView, glyph, span_words, views};
 use crate::chart::{label, ticks};
 
@@ -91,7 +89,8 @@ fn end(view: &TaskView<'_>) -> String {
         count => format!("{count} slots  "),
     };
     let last = spans.iter().map(|span| span.to_ms).max().unwrap_or(0);
-    format!("{slots}{}", duration_text(Duration::from_millis(last)))
+    // In seconds, as the axis below.
+    format!("{slots}{} s", seconds(last))
 }
 
 /// Horizontal axis from the start of the run.
