@@ -150,7 +150,10 @@ pub fn cost(record: &RunRecord) -> String {
     if let Some(joules) = joules {
         parts.push(format!("{joules} beyond idle"));
     }
-    if let Some(speed_up) = record.speed_up() {
+    // Not before the times of all calls are known.
+    if record.state != RunState::Running
+        && let Some(speed_up) = record.speed_up()
+    {
         parts.push(format!("{speed_up:.2} tasks at a time on average"));
     }
     parts.join("; ")
