@@ -74,7 +74,7 @@ fn wrong_usage_has_its_own_exit_code() {
             "invalid number `0`: expected a whole number of windows from 1 to",
         ),
         (vec!["bench", "--rate", "fast"], "invalid rate `fast`: expected a number of requests per"),
-        (vec!["bench", "--seed", "-1"], "invalid seed `-1`: expected a whole number"),
+        (vec!["bench", "--seed", "one"], "invalid seed `one`: expected a whole number"),
         (vec!["up", "--host", "localhost"], "invalid address `localhost`: expected an IP address"),
         (vec!["up", "--grace", "5m"], "invalid time `5m`: expected a whole number of seconds"),
         (vec!["plan", "--context", "0"], "invalid context `0`: expected a number of tokens from 1"),
