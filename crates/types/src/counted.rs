@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// `number` of `thing`, which is named in the singular: `1 slot`, `2 slots`, `0 entries`.
-pub fn counted<N: Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
     if number == N::from(1) {
         format!("{number} {thing}")
     } else {
