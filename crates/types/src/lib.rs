@@ -2,7 +2,7 @@
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
 //! `Curve`, `TunedConfig`, `BenchRun`, `EvalVerdict`), `Request`/`Event`, the traits `EnergyMeter`, `LoadMeter` and
-//! `Sensors`.
+//! `Sensors`; the wording of counts and of durations.
 //!
 //! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
