@@ -46,7 +46,7 @@ impl Follower {
                 Report::NotStarted { reason } => refusal = Some(reason),
                 Report::Line { text } => self.note(text),
                 Report::Dropped { lines } => {
-                    self.note(format!("[{} left out]", counted(lines, "line")))
+                    self.note(format!("[{} left out]", counted(lines, "line")));
                 }
                 Report::Ended { how, left } => {
                     // Who waits need not wait for what does not end.
