@@ -39,6 +39,7 @@ pub mod needed_models;
 pub mod plan;
 mod power_samples;
 mod puller;
+pub mod quantity;
 pub mod run_budget;
 pub mod run_choice;
 pub mod run_request;

@@ -20,7 +20,7 @@ pub(crate) mod targets;
 
 use harmonic_api::Client;
 use harmonic_bench::{BenchConfig, HttpTarget, LevelRatio, Levels, RunTarget};
-use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo};
+use harmonic_types::{AgentName, BenchRun, Finding, Plan, Slo, counted};
 use tokio_util::sync::CancellationToken;
 
 pub use harmonic_bench::Protocol;
@@ -133,7 +133,7 @@ pub async fn ab_compare(
     for session in sessions {
         if session.targets.len() != 1 {
             let (url, count) = (session.client.base_url(), session.targets.len());
-            let what = format!("{url} serves {count} models");
+            let what = format!("{url} serves {}", counted(count, "model"));
             return Err(AppError::refused(what, "name the agents of one with --agent"));
         }
     }

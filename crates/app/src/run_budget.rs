@@ -4,11 +4,10 @@
 
 use harmonic_types::{Joules, RunBudget, did_you_mean};
 
+use crate::quantity;
+
 /// Names of the bounds.
 const BOUNDS: [&str; 3] = ["tokens", "time", "joules"];
-
-/// Factors of tokens.
-const COUNTS: [(&str, f64); 3] = [("", 1.0), ("k", 1e3), ("M", 1e6)];
 
 /// Units of time, in milliseconds.
 const TIMES: [(&str, f64); 5] =
@@ -17,9 +16,6 @@ const TIMES: [(&str, f64); 5] =
 /// Units of energy, in joules.
 const ENERGIES: [(&str, f64); 6] =
     [("", 1.0), ("J", 1.0), ("kJ", 1e3), ("MJ", 1e6), ("Wh", 3.6e3), ("kWh", 3.6e6)];
-
-/// Largest value that a float holds exactly.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// Error of a budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,7 +70,7 @@ pub fn parse(text: &str) -> Result<RunBudget, BudgetError> {
         match name {
             "tokens" => {
                 let expected = "a number of tokens, such as 20000, 20k or 1.5M";
-                let tokens = amount("tokens", value, &COUNTS, expected)?;
+                let tokens = amount("tokens", value, &quantity::TOKENS, expected)?;
                 once("tokens", &mut budget.tokens, whole("tokens", value, tokens, expected)?)?;
             }
             "time" => {
@@ -111,36 +107,22 @@ fn amount(
     expected: &'static str,
 ) -> Result<f64, BudgetError> {
     let invalid = || BudgetError::Value { name, value: value.to_owned(), expected };
-    let is_digit = |char: char| char.is_ascii_digit() || char == '.';
-    let (digits, unit) = value.split_at(value.find(|char| !is_digit(char)).unwrap_or(value.len()));
-    let number: f64 = digits.parse().map_err(|_| invalid())?;
-    let unit = unit.trim_start();
-    let (_, factor) = units.iter().find(|(known, _)| *known == unit).ok_or_else(invalid)?;
-    let amount = number * factor;
+    let amount = quantity::amount(value, units).ok_or_else(invalid)?;
     if amount <= 0.0 {
         return Err(BudgetError::Zero { name, value: value.to_owned() });
     }
-    if amount > LARGEST { Err(invalid()) } else { Ok(amount) }
+    Ok(amount)
 }
 
 /// `amount`, which is one of things that cannot be divided.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is whole, above zero and at most 2⁵³"
-)]
 fn whole(
     name: &'static str,
     value: &str,
     amount: f64,
     expected: &'static str,
 ) -> Result<u64, BudgetError> {
-    let nearest = amount.round();
-    // Decimal fractions such as 1.1k are not exact.
-    if nearest < 1.0 || (amount - nearest).abs() > 1e-6 * nearest {
-        return Err(BudgetError::Value { name, value: value.to_owned(), expected });
-    }
-    Ok(nearest as u64)
+    let whole = quantity::whole(amount).filter(|whole| *whole > 0);
+    whole.ok_or_else(|| BudgetError::Value { name, value: value.to_owned(), expected })
 }
 
 #[cfg(test)]

@@ -183,6 +183,12 @@ impl RunView {
         self.state.as_ref()
     }
 
+    /// Whether it goes on, as far as is known.
+    pub fn is_open(&self) -> bool {
+        let open = [RunState::Running, RunState::WaitingForApproval];
+        self.state.as_ref().is_none_or(|state| open.contains(state))
+    }
+
     /// What it has spent.
     pub fn spent(&self) -> RunSpent {
         self.spent

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use harmonic_planner::PlanOptions;
 use harmonic_types::{Bytes, Hardware, KvType, Provenance, StackSpec, Tokens};
 
+use crate::quantity;
 use crate::team_request::set_context;
 
 /// Assumptions.
@@ -100,10 +101,10 @@ fn memory(text: &str) -> Result<Bytes, String> {
 }
 
 fn context(text: &str) -> Result<Tokens, String> {
-    match text.parse() {
-        Ok(tokens) if tokens > 0 => Ok(Tokens(tokens)),
-        _ => Err(format!("invalid context `{text}`: expected a number of tokens, such as 8192")),
-    }
+    let tokens = quantity::tokens(text).and_then(|tokens| u32::try_from(tokens).ok());
+    tokens.filter(|tokens| *tokens > 0).map(Tokens).ok_or_else(|| {
+        format!("invalid context `{text}`: expected a number of tokens, such as 8192 or 8k (8000)")
+    })
 }
 
 fn kv(text: &str) -> Result<KvType, String> {

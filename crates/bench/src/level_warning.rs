@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use harmonic_perfmodel::{Disturbance, WIDE_HALF_WIDTH, relative_half_width};
-use harmonic_types::{Interval, LevelResult};
+use harmonic_types::{Interval, LevelResult, counted};
 
 use crate::config::BenchConfig;
 use crate::measurement::{EndReason, Outcome};
@@ -34,6 +34,8 @@ pub enum LevelWarning {
     NotSteady {
         /// Streams that had output.
         streaming: u32,
+        /// Streams of the level.
+        of: u32,
         /// Time limit of the level.
         limit_s: f64,
     },
@@ -112,7 +114,7 @@ impl LevelWarning {
                 "no steady state within the time limit, so there are no figures".to_owned()
             }
             Self::FewWindows { wanted, .. } => {
-                format!("fewer than {wanted} windows fit the time limit")
+                format!("fewer than {} fit the time limit", counted(*wanted, "window"))
             }
             Self::WideInterval { wanted, .. } => {
                 format!("the 95% interval is wider than ±{:.0}%", wanted * 100.0)
@@ -147,12 +149,18 @@ impl LevelWarning {
             Self::Failures { failures, finished, .. } => {
                 format!("{failures} of {}", failures + finished)
             }
-            Self::NotSteady { streaming, limit_s } => {
-                format!("{streaming} streams had output within {limit_s:.0} s")
+            Self::NotSteady { streaming, of, limit_s } if streaming < of => {
+                format!(
+                    "{streaming} of {} had output within {limit_s:.0} s",
+                    counted(*of, "stream")
+                )
+            }
+            Self::NotSteady { limit_s, .. } => {
+                format!("no window with a finished answer within {limit_s:.0} s")
             }
             Self::FewWindows { trials, .. } => trials.to_string(),
             Self::WideInterval { trials, reached, .. } => {
-                format!("±{:.0}% after {trials} windows", reached * 100.0)
+                format!("±{:.0}% after {}", reached * 100.0, counted(*trials, "window"))
             }
             Self::Overrun { streaming } => format!("up to {streaming}"),
             Self::AboveRoof { tok_s, roof } => format!("{tok_s:.0} of {roof:.0} tok/s"),
@@ -254,7 +262,8 @@ fn how_it_ended(
     let (trials, wanted, streaming) = (result.trials, config.trials, outcome.measurement.streaming);
     match outcome.ended {
         EndReason::TimeUp if result.tok_s.is_none() => {
-            Some(LevelWarning::NotSteady { streaming, limit_s: limit.as_secs_f64() })
+            let (of, limit_s) = (result.parallel, limit.as_secs_f64());
+            Some(LevelWarning::NotSteady { streaming, of, limit_s })
         }
         EndReason::TimeUp if trials < wanted => Some(LevelWarning::FewWindows { trials, wanted }),
         EndReason::Overrun => Some(LevelWarning::Overrun { streaming }),

@@ -9,6 +9,8 @@ use harmonic_app::tune::TuneRequest;
 use harmonic_app::{Levels, ServerChoice};
 use harmonic_types::{AgentName, Slo, TuneAxis};
 
+use super::values;
+
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -34,27 +36,28 @@ pub struct Bench {
     #[arg(long, conflicts_with = "protocol")]
     pub thorough: bool,
     /// Arrival rates in requests per second, one level each; requires --protocol open
-    #[arg(long, value_name = "R,R,…", value_delimiter = ',', required_if_eq("protocol", "open"))]
+    #[arg(long, value_name = "R,R,…", value_delimiter = ',', required_if_eq("protocol", "open"),
+        value_parser = values::positive("rate", "requests per second"))]
     pub rate: Vec<f64>,
     /// Windows per level, or rounds per setting; two or more give a confidence interval [default:
     /// 3, and up to 10 until the interval reaches 5%; for settings 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, value_name = "N", value_parser = values::whole::<u32>("number", "windows", 1..=100))]
     pub trials: Option<u32>,
     /// Tokens per prompt, without template and system prompt [default: 50; with --quick, 16 words]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(4..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = values::tokens::<u32>("length", 4..=1_000_000))]
     pub prompt_tokens: Option<u32>,
     /// Tokens per answer; with --workload, of each task [default: 128; with --quick 160, and 24 of a
     /// task; with --protocol paper 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = values::tokens::<u32>("length", 2..=1_000_000))]
     pub output_tokens: Option<u32>,
     /// Goodput: longest time to first token, in milliseconds
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = values::positive("time", "milliseconds"))]
     pub ttft_ms: Option<f64>,
     /// Goodput: longest mean time between tokens, in milliseconds; also limits the sweet spot
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", value_parser = values::positive("time", "milliseconds"))]
     pub itl_ms: Option<f64>,
     /// Seed of the prompts, the order of levels and the arrival times
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::seed)]
     pub seed: u64,
     /// Measure the server at this address, a URL or HOST:PORT, instead of a team started here; it
     /// must offer OpenAI's or Ollama's API
@@ -62,7 +65,7 @@ pub struct Bench {
         conflicts_with_all = ["stack", "context", "slots", "sharing", "budget", "engine"])]
     pub target: Option<String>,
     /// Measure the server on this port of this machine instead
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
+    #[arg(long, value_name = "PORT", value_parser = values::port,
         conflicts_with_all = ["target", "stack", "context", "slots", "sharing", "budget", "engine"])]
     pub port: Option<u16>,
     /// Also measure the server at this URL, in alternation with the first, and report the ratio
@@ -161,7 +164,9 @@ impl Bench {
 fn recipe(workload: &str) -> Result<String, String> {
     match workload.strip_prefix("run:") {
         Some(recipe) if !recipe.is_empty() => Ok(recipe.to_owned()),
-        _ => Err("expected run: and the name of a recipe, such as run:split".to_owned()),
+        _ => Err(format!(
+            "invalid workload `{workload}`: expected run: and the name of a recipe, such as run:split"
+        )),
     }
 }
 

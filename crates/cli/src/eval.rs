@@ -4,6 +4,7 @@ use clap::Args;
 use harmonic_app::eval::EvalOptions;
 
 use super::running::ServerArgs;
+use super::values;
 
 /// Arguments of `eval`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -14,7 +15,7 @@ pub struct Eval {
     pub suites: Vec<String>,
     /// Do this many items of each suite, or all where it has fewer
     #[arg(long, value_name = "N", default_value_t = 100,
-        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        value_parser = values::whole::<u32>("number", "items", 1..=10_000))]
     pub items: u32,
     /// Let the team follow this recipe, or a TOML file [default: split]
     #[arg(long, value_name = "NAME|FILE")]
@@ -23,11 +24,11 @@ pub struct Eval {
     #[arg(long, value_name = "ARM,…", value_delimiter = ',')]
     pub arms: Vec<String>,
     /// Choose the items and the samples of the models by this number
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::seed)]
     pub seed: u64,
     /// Limit the answer of each task to this number of tokens
     #[arg(long, value_name = "N", default_value_t = 1024,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        value_parser = values::tokens::<u32>("limit", 1..=1_000_000))]
     pub max_tokens: u32,
     /// Save the verdicts; `harmonic run --auto` follows them
     #[arg(long, conflicts_with = "url")]

@@ -21,6 +21,7 @@ mod listen;
 mod running;
 mod runs;
 mod tools;
+mod values;
 
 pub use bench::{Bench, Compared, Protocol, Report};
 pub use eval::Eval;
@@ -182,9 +183,9 @@ pub struct Team {
     /// Add the agent `embedding`, which computes embeddings with all-minilm:22m, to the stack
     #[arg(long)]
     pub embedding: bool,
-    /// Context of each agent in tokens, and no less: agents that do not fit with it are left out
-    /// [default: those of the stack, where they fit]
-    #[arg(long, value_name = "TOKENS", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Context of each agent in tokens, such as 8192 or 8k (8000), and no less: agents that do not
+    /// fit with it are left out [default: those of the stack, where they fit]
+    #[arg(long, value_name = "TOKENS", value_parser = values::tokens::<u32>("context", 1..=u32::MAX.into()))]
     pub context: Option<u32>,
     /// Slots of an agent, instead of its tier's share of the peak, such as coder=8; repeatable
     #[arg(long, value_name = "AGENT=N")]
@@ -261,7 +262,7 @@ pub struct Up {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "context", "slots", "sharing", "budget", "engine"])]
     pub plan: Option<PathBuf>,
     /// Port to listen on; 0 selects a free port [default: $HARMONIC_PORT or 4276]
-    #[arg(long)]
+    #[arg(long, value_parser = values::listen_port)]
     pub port: Option<u16>,
     /// Address, access control and limits
     #[command(flatten)]
@@ -276,7 +277,7 @@ pub struct Up {
     #[arg(long, hide = true, value_name = "LOG", conflicts_with = "detach")]
     pub log_to: Option<PathBuf>,
     /// Seconds for running answers to finish when the server stops
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = values::seconds)]
     pub grace: u64,
     /// Fetch models of more than 1 GB without a question
     #[arg(long, short)]

@@ -1,12 +1,12 @@
 //! Arguments of the commands for running teams.
 #![expect(clippy::doc_markdown, reason = "`--help` prints these comments")]
 
-use std::num::NonZeroU32;
-
 use clap::Args;
 use harmonic_app::ServerChoice;
 use harmonic_app::conversation::AnswerOptions;
 use harmonic_types::AgentName;
+
+use super::values;
 
 /// Lowest and highest temperature of sampling, as the server accepts it.
 const TEMPERATURES: std::ops::RangeInclusive<f32> = 0.0..=2.0;
@@ -16,7 +16,7 @@ const TEMPERATURES: std::ops::RangeInclusive<f32> = 0.0..=2.0;
 pub struct ServerArgs {
     /// Use the team on this port of this machine [default: $HARMONIC_PORT or 4276 if a team runs
     /// there, else the only team]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
+    #[arg(long, value_name = "PORT", value_parser = values::port,
         conflicts_with = "url", global = true)]
     pub port: Option<u16>,
     /// Use the server at this address instead: a URL, or HOST:PORT
@@ -41,7 +41,7 @@ pub struct Ps {
     #[arg(long, short)]
     pub watch: bool,
     /// List, or watch, only the team on this port
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
+    #[arg(long, value_name = "PORT", value_parser = values::port,
         conflicts_with = "url")]
     pub port: Option<u16>,
     /// Watch the team at this address, a URL or HOST:PORT, instead of one that runs here
@@ -53,13 +53,13 @@ pub struct Ps {
 #[derive(Debug, Args)]
 pub struct Down {
     /// Stop the team on this port; required if several are running
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = values::port)]
     pub port: Option<u16>,
     /// Stop all teams
     #[arg(long, conflicts_with = "port")]
     pub all: bool,
     /// Seconds for running answers to finish [default: the value of `up --grace`]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
     pub grace: Option<u64>,
 }
 
@@ -76,13 +76,14 @@ pub struct Mcp {
 pub struct Logs {
     /// Show the log of the team on this port [default: $HARMONIC_PORT or 4276 if a team runs there,
     /// else the only team, else the one that ended last]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = values::port)]
     pub port: Option<u16>,
     /// Show new lines as they are written, until the team ends or Ctrl-C
     #[arg(long, short)]
     pub follow: bool,
     /// Number of lines to show from the end of the log
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 100)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 100,
+        value_parser = values::whole::<u32>("number", "lines", 0..=u32::MAX.into()))]
     pub lines: u32,
 }
 
@@ -100,8 +101,9 @@ pub struct Chat {
     #[command(flatten)]
     pub server: ServerArgs,
     /// Limit each answer to this number of tokens [default: what the agent's context holds]
-    #[arg(long, value_name = "N")]
-    pub max_tokens: Option<NonZeroU32>,
+    #[arg(long, value_name = "N",
+        value_parser = values::tokens::<u32>("limit", 1..=u32::MAX.into()))]
+    pub max_tokens: Option<u32>,
     /// Sample with this temperature, from 0 to 2 [default: the agent's]
     #[arg(long, value_name = "T", value_parser = temperature)]
     pub temperature: Option<f32>,
@@ -127,12 +129,11 @@ impl Chat {
             (_, true) => Some(false),
             (false, false) => None,
         };
-        let max_tokens = self.max_tokens.map(NonZeroU32::get);
-        AnswerOptions { thinking, max_tokens, temperature: self.temperature }
+        AnswerOptions { thinking, max_tokens: self.max_tokens, temperature: self.temperature }
     }
 }
 
 fn temperature(text: &str) -> Result<f32, String> {
     let value = text.parse().ok().filter(|value| TEMPERATURES.contains(value));
-    value.ok_or_else(|| "expected a number from 0 to 2".to_owned())
+    value.ok_or_else(|| format!("invalid temperature `{text}`: expected a number from 0 to 2"))
 }

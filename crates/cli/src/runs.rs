@@ -11,6 +11,7 @@ use harmonic_types::RunBudget;
 
 use super::running::ServerArgs;
 use super::tools::ToolOfferArgs;
+use super::values;
 
 /// Arguments of `run`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -55,7 +56,7 @@ pub struct Run {
     #[arg(long, value_name = "NAME")]
     pub server_workspace: Option<String>,
     /// Sample with this seed [default: at random]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = values::seed)]
     pub seed: Option<u64>,
     /// Give way to the requests of people
     #[arg(long)]
@@ -182,7 +183,7 @@ pub enum RunsCommand {
         /// Id of the run, or its beginning
         id: String,
         /// Number of the question [default: the only one]
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", value_parser = values::whole::<u64>("number", "", 0..=u64::MAX))]
         number: Option<u64>,
     },
     /// Answer an open question of a run with no
@@ -190,7 +191,7 @@ pub enum RunsCommand {
         /// Id of the run, or its beginning
         id: String,
         /// Number of the question [default: the only one]
-        #[arg(value_name = "N")]
+        #[arg(value_name = "N", value_parser = values::whole::<u64>("number", "", 0..=u64::MAX))]
         number: Option<u64>,
     },
     /// Do a finished run again without a model, from its journal, and compare

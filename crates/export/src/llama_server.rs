@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::iter;
 
 use harmonic_programs::llama_server::{Embedding, Flags};
-use harmonic_types::{AgentPlan, EnginePlan, Plan, Sampling};
+use harmonic_types::{AgentPlan, EnginePlan, Plan, Sampling, counted};
 
 use super::{ExportedFile, names, port, quote, skipped};
 use crate::error::ExportError;
@@ -118,8 +118,10 @@ fn readme(plan: &Plan, servers: &[Server<'_>]) -> String {
     for Server { engine, agents, port, .. } in servers {
         let agents = names(agents.iter().copied());
         lines.push(format!(
-            "- `./llama-{}.sh`: http://127.0.0.1:{port}/v1, {} sequences, {} for {agents}",
-            engine.id, engine.sequences, engine.total_bytes
+            "- `./llama-{}.sh`: http://127.0.0.1:{port}/v1, {}, {} for {agents}",
+            engine.id,
+            counted(engine.sequences, "sequence"),
+            engine.total_bytes
         ));
     }
     lines.push(String::new());

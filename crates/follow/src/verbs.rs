@@ -9,7 +9,7 @@ use harmonic_app::AppError;
 use harmonic_app::run_choice::{choose, choose_all, choose_approval};
 use harmonic_app::server_choice::ChosenServer;
 use harmonic_render::{Printer, runs};
-use harmonic_types::RunRecord;
+use harmonic_types::{RunRecord, counted};
 
 use crate::error::FollowError;
 
@@ -48,7 +48,7 @@ pub async fn show(
         return Ok(());
     }
     let open = server.client.run_approvals(&id).await?;
-    Ok(printer.text(&runs::record(&record, &open, printer.width()))?)
+    Ok(printer.chunk(&format!("{}\n", runs::record(&record, &open, printer.width())))?)
 }
 
 /// Answers a question.
@@ -121,7 +121,7 @@ pub async fn replay(
     } else {
         let tasks = replay.replayed.tasks.len();
         let ended = if replay.same {
-            format!("the replay of {id} is the same: {tasks} tasks and the answer")
+            format!("the replay of {id} is the same: {} and the answer", counted(tasks, "task"))
         } else {
             let difference = replay.difference.as_deref().unwrap_or("it ended in another way");
             format!("the replay of {id} differs: {difference}; --json has both records")

@@ -5,6 +5,7 @@ use std::process::ChildStdout;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
+use harmonic_types::counted;
 use tokio::sync::watch;
 
 use crate::child::{GuardProcess, Started};
@@ -44,7 +45,9 @@ impl Follower {
                 }
                 Report::NotStarted { reason } => refusal = Some(reason),
                 Report::Line { text } => self.note(text),
-                Report::Dropped { lines } => self.note(format!("[{lines} lines left out]")),
+                Report::Dropped { lines } => {
+                    self.note(format!("[{} left out]", counted(lines, "line")));
+                }
                 Report::Ended { how, left } => {
                     // Who waits need not wait for what does not end.
                     if !left.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use harmonic_types::counted;
 use memchr::memchr2;
 
 /// Bytes of a line that are kept.
@@ -39,7 +40,7 @@ impl LineSplitter {
         let mut text: String = text.chars().map(shown).collect();
         if self.cut > 0 {
             // Writing to a string cannot fail.
-            let _written = write!(text, " … [{} more bytes]", self.cut);
+            let _written = write!(text, " … [{}]", counted(self.cut, "more byte"));
         }
         self.line.clear();
         self.cut = 0;

@@ -2,6 +2,8 @@
 //!
 //! Invariants: an unreadable fact is omitted; nothing is guessed.
 
+use harmonic_types::counted;
+
 use crate::machine::Machine;
 use crate::sysroot::Sysroot;
 
@@ -10,7 +12,7 @@ pub fn environment(root: &Sysroot) -> Vec<String> {
     let mut lines = Vec::new();
     if let Ok(machine) = Machine::read(root) {
         let host = &machine.host;
-        lines.push(format!("{}, {} threads", host.cpu.name, host.threads()));
+        lines.push(format!("{}, {}", host.cpu.name, counted(host.threads(), "thread")));
         lines.push(format!("{} of memory", host.total()));
         lines.extend(machine.gpus.iter().map(|gpu| format!("GPU: {}", gpu.name)));
     }

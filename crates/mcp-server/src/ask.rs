@@ -6,7 +6,7 @@ use futures::StreamExt;
 use harmonic_api::openai::ModelCard;
 use harmonic_api::{ChatEvent, Client};
 use harmonic_app::conversation::{AnswerOptions, Conversation};
-use harmonic_types::{AgentName, Event};
+use harmonic_types::{AgentName, Event, counted};
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 use tokio::time::{Instant, interval_at};
@@ -76,7 +76,7 @@ pub(crate) async fn ask_agent(
         let event = tokio::select! {
             event = stream.next() => event,
             _ = ticks.tick() => {
-                reporter.report(0, None, format!("{agent} has written {parts} parts")).await;
+                reporter.report(0, None, format!("{agent} has written {}", counted(parts, "part"))).await;
                 continue;
             }
         };

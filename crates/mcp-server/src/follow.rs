@@ -8,7 +8,7 @@ use harmonic_api::{Client, RunNews};
 use harmonic_app::followed_run::FollowedRun;
 use harmonic_app::run_view::RunView;
 use harmonic_orchestrator::{RunEvent, TaskId};
-use harmonic_types::{RunId, RunRecord, TaskState};
+use harmonic_types::{RunId, RunRecord, TaskState, counted};
 use tokio::time::{Instant, interval_at};
 
 use crate::failure::Failure;
@@ -81,7 +81,7 @@ fn going_on(view: &RunView) -> String {
     let written: u64 = view.lanes().map(|(_, lane)| lane.output_tokens()).sum();
     match titles.as_slice() {
         [] => "the run goes on".to_owned(),
-        titles => format!("{}: {written} tokens so far", titles.join(", ")),
+        titles => format!("{}: {} so far", titles.join(", "), counted(written, "token")),
     }
 }
 

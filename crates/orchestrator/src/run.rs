@@ -258,17 +258,28 @@ impl Run {
         record::record(self)
     }
 
-    /// Lets the time pass until `at_ms`. While a person is waited for, the run is stopped, or nobody
-    /// drove it, no time is spent.
+    /// Its record, in which the time has passed until `at_ms`.
+    pub fn record_at(&self, at_ms: u64) -> RunRecord {
+        let mut record = self.record();
+        if self.spends_time() {
+            let passed = at_ms.saturating_sub(self.now);
+            record.spent.time_ms = record.spent.time_ms.saturating_add(passed);
+        }
+        record
+    }
+
+    /// Lets the time pass until `at_ms`. While nobody drove the run, no time is spent.
     fn pass(&mut self, at_ms: u64, input: &Input) {
         let before = self.now;
         self.now = self.now.max(at_ms);
-        if self.state() == RunState::Running
-            && self.phase == Phase::Running
-            && *input != Input::Resumed
-        {
+        if self.spends_time() && *input != Input::Resumed {
             self.budget.pass(self.now - before);
         }
+    }
+
+    /// Whether it spends the time that passes: not while a person is waited for, or it is stopped.
+    fn spends_time(&self) -> bool {
+        self.phase == Phase::Running && self.state() == RunState::Running
     }
 
     fn start(&mut self) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use harmonic_app::fanout::AgentAnswer;
 use harmonic_layout::{Column, Table, Width};
+use harmonic_types::{counted, duration_text};
 
 /// Table with a row per agent and a total.
 pub fn text(answers: &[AgentAnswer], width: Width) -> String {
@@ -12,8 +13,8 @@ pub fn text(answers: &[AgentAnswer], width: Width) -> String {
             answer.agent.to_string(),
             answer.tokens.to_string(),
             answer.tok_s().map_or_else(|| "–".to_owned(), |rate| format!("{rate:.1}")),
-            answer.first.map_or_else(|| "–".to_owned(), seconds),
-            seconds(answer.took),
+            answer.first.map_or_else(|| "–".to_owned(), duration_text),
+            duration_text(answer.took),
         ]
     };
     let mut rows: Vec<[String; 5]> = answers.iter().map(row).collect();
@@ -23,8 +24,8 @@ pub fn text(answers: &[AgentAnswer], width: Width) -> String {
         "together".to_owned(),
         tokens.to_string(),
         rate(tokens, took),
-        first.map_or_else(|| "–".to_owned(), seconds),
-        seconds(took),
+        first.map_or_else(|| "–".to_owned(), duration_text),
+        duration_text(took),
     ]);
     let figures = ["tokens", "tok/s", "first token", "done"].map(Column::figure);
     Table::new([Column::text("agent")].into_iter().chain(figures), rows).text(width)
@@ -34,9 +35,10 @@ pub fn text(answers: &[AgentAnswer], width: Width) -> String {
 pub fn summary(answers: &[AgentAnswer]) -> String {
     let (tokens, took) = totals(answers);
     format!(
-        "{} agents answered together: {tokens} tokens in {}, {} tok/s including prefill",
-        answers.len(),
-        seconds(took),
+        "{} answered together: {} in {}, {} tok/s including prefill",
+        counted(answers.len(), "agent"),
+        counted(tokens, "token"),
+        duration_text(took),
         rate(tokens, took)
     )
 }
@@ -51,8 +53,4 @@ fn rate(tokens: u32, took: Duration) -> String {
         return "–".to_owned();
     }
     format!("{:.1}", f64::from(tokens) / took.as_secs_f64())
-}
-
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
 }

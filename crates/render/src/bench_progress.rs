@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use harmonic_bench::{BenchEvent, LoadPoint, Phase};
 use harmonic_report::terminal;
-use harmonic_types::LevelResult;
+use harmonic_types::{LevelResult, counted, duration_text};
 
 use crate::bar::{Bar, BarKind};
 use crate::printer::Printer;
 
-/// Prints each completed level; on a terminal also shows the state of the current level, the curve
+/// Prints the name of each model and each of its completed levels; on a terminal also shows the state of the current level, the curve
 /// so far and the time left.
 pub(crate) struct BenchProgress<'a> {
     printer: &'a Printer,
@@ -59,11 +59,9 @@ impl<'a> BenchProgress<'a> {
             bar.set_position(u64::from(number - 1));
         }
         if state.series.as_deref() != Some(model) {
-            let is_first = state.series.replace(model.to_owned()).is_none();
+            state.series = Some(model.to_owned());
             state.done.clear();
-            if !is_first {
-                self.message(state, &format!("  {model}"));
-            }
+            self.message(state, &format!("  {model}"));
         }
         state.point = Some(point);
         state.to_come = of.saturating_sub(number);
@@ -87,7 +85,7 @@ impl State {
     fn bar_message(&self, phase: Phase, tok_s: Option<f64>, left: Duration) -> String {
         let point = self.point.map(|point| point.to_string()).unwrap_or_default();
         let activity = match phase {
-            Phase::WarmUp { streaming } => format!("warming up, {streaming} streams"),
+            Phase::WarmUp { streaming } => format!("warming up, {}", counted(streaming, "stream")),
             Phase::Measuring { trial, of, most } => {
                 let most = if most > of { format!(" (at most {most})") } else { String::new() };
                 let rate = tok_s.map(|rate| format!(", {rate:.0} tok/s")).unwrap_or_default();
@@ -107,10 +105,12 @@ impl State {
     fn time_left(&self, of_level: Duration) -> String {
         let LevelTimes { began: Some(began), levels } = self.times else { return String::new() };
         let each = if levels > 0 { began.elapsed() / (levels + 1) } else { of_level };
-        let seconds = (of_level + each * self.to_come).as_secs();
-        match seconds {
-            0..100 => format!("about {seconds} s left"),
-            _ => format!("about {} min left", seconds.div_ceil(60)),
+        match (of_level + each * self.to_come).as_secs() {
+            seconds @ 0..100 => format!("about {seconds} s left"),
+            seconds => {
+                let whole_minutes = Duration::from_secs(seconds.div_ceil(60) * 60);
+                format!("about {} left", duration_text(whole_minutes))
+            }
         }
     }
 }
@@ -121,7 +121,7 @@ impl BenchProgress<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *progress {
             BenchEvent::Idle { lasts } => {
-                let line = format!("  measuring the idle machine for {} s", lasts.as_secs());
+                let line = format!("  measuring the idle machine for {}", duration_text(lasts));
                 self.message(&state, &line);
             }
             BenchEvent::Disturbed { by } => {

@@ -1,11 +1,12 @@
 //! Final output of the demo.
 
 use std::path::Path;
+use std::time::Duration;
 
 use harmonic_app::fanout::AgentAnswer;
 use harmonic_layout::{Width, beside, wrap_lines};
 use harmonic_report::run::timeline;
-use harmonic_types::{BenchRun, Hardware, Plan, RunRecord};
+use harmonic_types::{BenchRun, Hardware, Plan, RunRecord, duration_text};
 
 use crate::lines::labelled;
 use crate::{answers, bench, findings, hardware, plan, runs};
@@ -50,10 +51,11 @@ pub fn team_run(record: &RunRecord, page: &Path, width: Width) -> String {
 }
 
 /// Commands to try next.
-pub fn next(answers: &[AgentAnswer], seconds: u64, width: Width) -> String {
+pub fn next(answers: &[AgentAnswer], took: Duration, width: Width) -> String {
     let agent = answers.iter().find(|answer| answer.agent.0 == "coder").or(answers.first());
     let agent = agent.map_or("coder", |answer| answer.agent.0.as_str());
-    let intro = format!("That took {seconds} s, and nothing is left running. Try next:");
+    let intro =
+        format!("That took {}, and nothing is left running. Try next:", duration_text(took));
     let mut lines = beside("", "", &intro, width);
     lines.extend(command("harmonic up --stack starter", "serve the team on port 4276", width));
     lines.push(format!(

@@ -2,7 +2,7 @@
 
 use harmonic_doctor::{Advice, Diagnosis, EngineSetting, Severity};
 use harmonic_layout::{Width, beside};
-use harmonic_types::Finding;
+use harmonic_types::{Finding, counted};
 
 /// Width of a label in columns.
 const LABEL: usize = 9;
@@ -59,8 +59,7 @@ fn conclusion(diagnosis: &Diagnosis) -> String {
         let found = diagnosis.findings.iter().filter(|advice| advice.severity == severity).count();
         let notes = if severity == Severity::Note { diagnosis.warnings.len() } else { 0 };
         let count = found + notes;
-        let plural = if count == 1 { "" } else { "s" };
-        (count > 0).then(|| format!("{count} {severity}{plural}"))
+        (count > 0).then(|| counted(count, &severity.to_string()))
     };
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     let meaning = match (&errors, &warnings) {

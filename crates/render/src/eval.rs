@@ -2,7 +2,7 @@
 
 use harmonic_app::eval::{Arm, ArmFigures, Comparison, EvalProgress, EvalReport, SuiteReport};
 use harmonic_layout::{Column, Table, Width, wrap_lines};
-use harmonic_types::{Interval, Ruling};
+use harmonic_types::{Interval, Ruling, counted};
 
 const ABSENT: &str = "–";
 
@@ -24,15 +24,19 @@ pub fn progress(progress: &EvalProgress<'_>) -> String {
         .map(|figures| format!("{} {}", figures.arm, percent(share(figures.right, done.len()))));
     let shares = shares.collect::<Vec<_>>().join(", ");
     let colon = if shares.is_empty() { "" } else { ": " };
-    format!("{} {} of {items} items{colon}{shares}", suite.name(), done.len())
+    format!("{} {} of {}{colon}{shares}", suite.name(), done.len(), counted(*items, "item"))
 }
 
 fn of_suite(suite: &SuiteReport, report: &EvalReport, width: Width) -> String {
     let SuiteReport { suite: name, planned, done, .. } = suite;
     let heading = if planned == done {
-        format!("{name}: {done} items, team by the recipe `{}`", report.recipe)
+        format!("{name}: {}, team by the recipe `{}`", counted(*done, "item"), report.recipe)
     } else {
-        format!("{name}: {done} of {planned} items, team by the recipe `{}`", report.recipe)
+        format!(
+            "{name}: {done} of {}, team by the recipe `{}`",
+            counted(*planned, "item"),
+            report.recipe
+        )
     };
     let mut parts = vec![wrap_lines(&heading, width), arms(suite, width)];
     if !suite.comparisons.is_empty() {

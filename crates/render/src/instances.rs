@@ -1,7 +1,10 @@
 //! Running teams as text.
 
+use std::time::Duration;
+
 use harmonic_app::instances::TeamStatus;
 use harmonic_layout::{Column, Table, Width, beside, unbroken};
+use harmonic_types::duration_text;
 
 use crate::endpoint::example_agent;
 
@@ -13,7 +16,7 @@ pub fn text(teams: &[TeamStatus], width: Width) -> String {
             team.pid.to_string(),
             team.stack.clone(),
             team.url.clone(),
-            time(team.uptime_s),
+            duration_text(Duration::from_secs(team.uptime_s)),
             team.agents.len().to_string(),
             team.agents.iter().map(|agent| agent.slots).sum::<u32>().to_string(),
             figure(team.in_flight),
@@ -65,16 +68,6 @@ pub fn next(teams: &[TeamStatus], option: impl Fn(&TeamStatus) -> String, width:
     teams.iter().map(commands).collect::<Vec<_>>().join("\n")
 }
 
-/// Duration in its two largest units.
-fn time(seconds: u64) -> String {
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
-        (0, 0, 0, seconds) => format!("{seconds} s"),
-        (0, 0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (0, hours, minutes, _) => format!("{hours} h {minutes} min"),
-        (days, hours, ..) => format!("{days} d {hours} h"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use harmonic_types::AgentName;
@@ -103,11 +96,5 @@ mod tests {
         next: harmonic chat coder --port 5000
               harmonic logs --port 5000  harmonic down --port 5000
         ");
-    }
-
-    #[test]
-    fn a_time_has_the_two_largest_units() {
-        let times = [7, 60, 3600 * 23 + 61, 86_400 * 3 + 7200].map(time);
-        assert_eq!(times, ["7 s", "1 min 0 s", "23 h 1 min", "3 d 2 h"]);
     }
 }

@@ -40,6 +40,7 @@ pub mod run_lines;
 pub mod runs;
 pub mod tuned;
 pub mod watch;
+mod watch_clock;
 
 pub use bar::{Bar, spinner};
 pub use harmonic_layout::{Flow, Width};

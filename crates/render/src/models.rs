@@ -227,6 +227,17 @@ fn shape(shape: &ModelShape, size: Option<Bytes>, width: Width) -> String {
     };
     text.push(String::new());
     let columns = ["context", "KV per slot, f16", "q8_0"].map(Column::figure);
-    text.push(Table::new(columns, CONTEXTS.map(row)).text(width));
+    text.push(Table::new(columns, contexts(shape).into_iter().map(row)).text(width));
     text.join("\n")
+}
+
+/// Contexts in the table: [`CONTEXTS`] that the model was trained for; where it was for less than all
+/// of them, what it was trained for.
+fn contexts(shape: &ModelShape) -> Vec<u32> {
+    let Tokens(trained) = shape.context_trained;
+    let mut contexts: Vec<u32> = CONTEXTS.into_iter().filter(|one| *one <= trained).collect();
+    if contexts.is_empty() {
+        contexts.push(trained);
+    }
+    contexts
 }

@@ -12,6 +12,7 @@ pub use memory_table::{memory_table, memory_table_json};
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, EngineSpec, LedgerItem, Plan, PlanCurve, Provenance, Sharing,
+    counted,
 };
 
 use super::lines::{labelled, list_item, unbroken};
@@ -175,7 +176,7 @@ pub fn sharing(plan: &Plan) -> String {
         }
         (1, Sharing::Shared) => "one server".to_owned(),
         (1, Sharing::Isolated) => "one engine".to_owned(),
-        (count, _) => format!("{count} engines"),
+        (count, _) => counted(count, "engine"),
     };
     let most = most_in_flight(plan);
     let meaning = if slots > most {
@@ -188,7 +189,9 @@ pub fn sharing(plan: &Plan) -> String {
             .to_owned()
     };
     format!(
-        "{placed} agents on {engines}; {slots} slots guaranteed, at most {most} in flight: {meaning}"
+        "{} on {engines}; {} guaranteed, at most {most} in flight: {meaning}",
+        counted(placed, "agent"),
+        counted(slots, "slot")
     )
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use harmonic_app::eval::EvalProgress;
 use harmonic_app::{Event, Observer};
 use harmonic_tune::{TuneEvent, Turn};
-use harmonic_types::{Bytes, EnginePlan};
+use harmonic_types::{Bytes, EnginePlan, counted, duration_text};
 
 use crate::bar::{Bar, BarKind};
 use crate::bench_progress::BenchProgress;
@@ -70,13 +70,12 @@ impl<'a> Progress<'a> {
 
     fn ready(&self, engine: &EnginePlan, took: Duration) {
         self.replace(None);
-        let agents = engine.agents.len();
         self.printer.message(&format!(
-            "  {} ({}) is ready after {:.1} s and serves {agents} {}",
+            "  {} ({}) is ready after {} and serves {}",
             engine.model,
             engine.format,
-            took.as_secs_f64(),
-            if agents == 1 { "agent" } else { "agents" },
+            duration_text(took),
+            counted(engine.agents.len(), "agent"),
         ));
     }
 
@@ -161,7 +160,8 @@ impl Observer for Progress<'_> {
                 self.replace(None);
                 let gb_s = rate.0 / 1e9;
                 self.message(&format!(
-                    "memory read bandwidth {gb_s:.1} GB/s with {threads} threads"
+                    "memory read bandwidth {gb_s:.1} GB/s with {}",
+                    counted(threads, "thread")
                 ));
             }
             Event::PromptRate { model, rate } => {

@@ -2,7 +2,7 @@
 
 use harmonic_app::run_view::{CallPhase, Lane};
 use harmonic_layout::{columns, shortened};
-use harmonic_types::TaskState;
+use harmonic_types::{TaskState, counted};
 
 /// Columns of a lane's name.
 const NAME: usize = 12;
@@ -65,7 +65,7 @@ pub fn status(lane: &Lane) -> String {
         parts.push(format!("turn {}", lane.turn + 1));
     }
     if lane.output_tokens() > 0 {
-        parts.push(format!("{} tokens", lane.output_tokens()));
+        parts.push(counted(lane.output_tokens(), "token"));
     }
     parts.join(", ")
 }

@@ -12,6 +12,7 @@ use harmonic_orchestrator::TaskId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::printer::Printer;
+use crate::watch_clock::WatchClock;
 use crate::{run_lane, runs};
 
 /// Shortest time between two drawings.
@@ -28,7 +29,7 @@ pub struct RunLanes<'a> {
     lanes: BTreeMap<TaskId, ProgressBar>,
     /// Below the lanes: how many there are beside those shown, the figures, the question.
     footer: ProgressBar,
-    began: Instant,
+    clock: WatchClock,
     drawn: Option<Instant>,
 }
 
@@ -38,7 +39,8 @@ impl<'a> RunLanes<'a> {
         let all = MultiProgress::new();
         let footer = all.add(ProgressBar::new_spinner()).with_style(style());
         let lanes = BTreeMap::new();
-        Self { printer, all, lanes, footer, began: Instant::now(), drawn: None }
+        let clock = WatchClock::default();
+        Self { printer, all, lanes, footer, clock, drawn: None }
     }
 
     /// Draws the run, with `question` below it. Frequent calls draw some of the time; `now` draws
@@ -64,9 +66,9 @@ impl<'a> RunLanes<'a> {
             });
             bar.set_message(run_lane::line(lane, columns));
         }
-        let seconds = self.began.elapsed().as_secs();
+        let time = self.clock.time(view, Instant::now());
         let hidden = view.lanes().count().saturating_sub(most);
-        let footer = shortened(&runs::footer(view, hidden, seconds), columns);
+        let footer = shortened(&runs::footer(view, hidden, time), columns);
         self.footer.set_message(match question {
             Some(question) => format!("{footer}\n{}", shortened(question, columns)),
             None => footer,

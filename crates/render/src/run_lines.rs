@@ -9,7 +9,7 @@ use harmonic_api::RunNews;
 use harmonic_api::runs::RunChange;
 use harmonic_app::run_view::{Lane, RunView};
 use harmonic_orchestrator::{CallId, Decision, RunEvent, TaskId};
-use harmonic_types::{AgentName, TaskState};
+use harmonic_types::{AgentName, TaskState, counted};
 
 use crate::run_lane::{name, one_line};
 use crate::runs;
@@ -29,7 +29,8 @@ impl RunLines {
                 snapshot.approvals.iter().map(open).collect()
             }
             RunNews::Lost(lost) => {
-                vec![format!("[run] {lost} events lost: this reader was too slow")]
+                let lost = counted(*lost, "event");
+                vec![format!("[run] {lost} lost: this reader was too slow")]
             }
             RunNews::Update(update) => self.change(before, &update.change),
         }
@@ -84,7 +85,7 @@ fn event<'a>(event: &RunEvent, lane: impl Fn(&TaskId) -> Option<&'a Lane>) -> Ve
     match event {
         RunEvent::State { state } => vec![format!("[run] {}", runs::state(state))],
         RunEvent::Graph { graph, origin } => {
-            vec![format!("[run] {} tasks, by {origin}", graph.tasks.len())]
+            vec![format!("[run] {}, by {origin}", counted(graph.tasks.len(), "task"))]
         }
         RunEvent::Task { task, title, kind, agent, state, reason } => {
             let who = agent.as_ref().map_or("tool", |AgentName(name)| name.as_str());
@@ -98,7 +99,7 @@ fn event<'a>(event: &RunEvent, lane: impl Fn(&TaskId) -> Option<&'a Lane>) -> Ve
                 TaskState::WaitingForApproval => format!("waits for approval: {title}{because}"),
                 TaskState::Done => match lane(task).map_or(0, Lane::output_tokens) {
                     0 => format!("done: {title}"),
-                    tokens => format!("done: {title}, {tokens} tokens"),
+                    tokens => format!("done: {title}, {}", counted(tokens, "token")),
                 },
                 TaskState::Failed => format!("failed: {title}{because}"),
                 TaskState::Skipped => format!("skipped: {title}{because}"),

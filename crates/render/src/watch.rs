@@ -13,7 +13,7 @@ use harmonic_events::{
     TeamEvent,
 };
 use harmonic_layout::{Column, Table, Width, wrap_lines};
-use harmonic_types::{AgentName, RequestClass, TaskState};
+use harmonic_types::{AgentName, RequestClass, TaskState, counted};
 
 const NONE: &str = "–";
 
@@ -35,7 +35,7 @@ pub fn text(state: &TeamState, now: Instant, width: Width) -> String {
     parts.extend(snapshot.engines.iter().map(|one| wrap_lines(&engine(one, step(one)), width)));
     parts.extend(snapshot.power.as_ref().map(power));
     if state.lost() > 0 {
-        parts.push(format!("{} events lost: this reader was too slow", state.lost()));
+        parts.push(format!("{} lost: this reader was too slow", counted(state.lost(), "event")));
     }
     parts.join("\n")
 }
@@ -74,7 +74,7 @@ fn engine(engine: &EngineSnapshot, step: Option<&StepRecord>) -> String {
     match (state, &engine.message) {
         (EngineState::Ready, _) => {
             let running = engine.requests.iter().filter(|request| request.slot.is_some()).count();
-            let _ = write!(line, ", {running} of {sequences} sequences");
+            let _ = write!(line, ", {running} of {}", counted(*sequences, "sequence"));
             if let Some(step) = step.filter(|step| step.window_us > 0) {
                 let rate = step.output_tokens() as f64 * 1e6 / step.window_us as f64;
                 let busy = step.busy_us as f64 * 100.0 / step.window_us as f64;
@@ -103,11 +103,13 @@ pub fn lines(update: &TeamUpdate) -> Vec<String> {
             let engines = snapshot.engines.iter().map(|engine| {
                 let (id, model, requests) = (&engine.engine, &engine.model, engine.requests.len());
                 let state = engine.state.name();
-                format!("{time} engine {id} ({model}): {state}, {requests} requests")
+                format!("{time} engine {id} ({model}): {state}, {}", counted(requests, "request"))
             });
             engines.collect()
         }
-        TeamUpdate::Lost(lost) => vec![format!("{lost} events lost: this reader was too slow")],
+        TeamUpdate::Lost(lost) => {
+            vec![format!("{} lost: this reader was too slow", counted(*lost, "event"))]
+        }
         TeamUpdate::Event(record) => line(record).into_iter().collect(),
     }
 }
@@ -120,7 +122,8 @@ pub fn line(record: &EventRecord) -> Option<String> {
                 RequestClass::Interactive => "",
                 RequestClass::Background => " in the background",
             };
-            format!("request {request} queued for {agent}{class}, prompt of {prompt_tokens} tokens")
+            let prompt = counted(*prompt_tokens, "token");
+            format!("request {request} queued for {agent}{class}, prompt of {prompt}")
         }
         TeamEvent::RequestAdmitted { request, slot, borrowed, queued_us, .. } => {
             let waited = *queued_us as f64 / 1e6;
@@ -130,7 +133,7 @@ pub fn line(record: &EventRecord) -> Option<String> {
             )
         }
         TeamEvent::PrefillStarted { request, cached_tokens, .. } => {
-            format!("request {request} prefill, {cached_tokens} tokens cached")
+            format!("request {request} prefill, {} cached", counted(*cached_tokens, "token"))
         }
         TeamEvent::FirstToken { request, .. } => format!("request {request} first token"),
         TeamEvent::RequestPreempted { request, .. } => format!("request {request} preempted"),
@@ -142,7 +145,7 @@ pub fn line(record: &EventRecord) -> Option<String> {
         }
         TeamEvent::RequestFinished { request, outcome, usage, .. } => {
             let tokens = usage.map_or_else(String::new, |usage| {
-                format!(", {} output tokens", usage.completion_tokens)
+                format!(", {}", counted(usage.completion_tokens, "output token"))
             });
             format!("request {request} finished: {}{tokens}", ended(*outcome))
         }
@@ -168,8 +171,9 @@ pub fn line(record: &EventRecord) -> Option<String> {
             let seconds = step.window_us as f64 / 1e6;
             let (engine, tokens) = (&step.engine, step.output_tokens());
             format!(
-                "engine {engine} {tokens} output tokens in {seconds:.2} s, {} steps",
-                step.steps
+                "engine {engine} {} in {seconds:.2} s, {}",
+                counted(tokens, "output token"),
+                counted(step.steps, "step")
             )
         }
         TeamEvent::Power(sample) => power(sample),

@@ -13,6 +13,9 @@ use harmonic_types::Event;
 /// Delay before a spinner is shown.
 const NO_SPINNER_WITHIN: Duration = Duration::from_millis(300);
 
+/// Time between two questions to the server whether a request is queued.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+
 /// Why an answer was not printed to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum AnswerError {
@@ -85,9 +88,17 @@ impl<'a> StreamPrinter<'a> {
         let mut answer = if let Some(stream) = stream {
             stream?
         } else {
-            // The server sends headers once the request has a slot.
-            self.show_spinner(&format!("{} is busy: waiting for a free slot", request.model));
-            request_sent.await?
+            // The server sends headers once the request has a slot, which may take it a while for
+            // other reasons, too.
+            self.show_spinner("waiting for the server");
+            tokio::select! {
+                stream = &mut request_sent => stream?,
+                () = queueing(client, &request.model) => {
+                    let model = &request.model;
+                    self.show_spinner(&format!("{model} is busy: waiting for a free slot"));
+                    request_sent.await?
+                }
+            }
         };
         timing.admitted(answer.queued());
         self.show_spinner(&format!("{} is reading", request.model));
@@ -163,8 +174,61 @@ impl<'a> StreamPrinter<'a> {
     }
 }
 
+/// Returns when the server says that requests to `agent` wait for a slot; never, where it does not.
+async fn queueing(client: &Client, agent: &str) {
+    loop {
+        // Only a server of this program says so, and the request itself reports its errors.
+        let Ok(Some(engines)) = client.slots().await else { std::future::pending().await };
+        let mut agents = engines.iter().flat_map(|engine| &engine.agents);
+        if agents.any(|one| one.agent == agent && one.queued.is_some_and(|queued| queued > 0)) {
+            return;
+        }
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+}
+
 impl Drop for StreamPrinter<'_> {
     fn drop(&mut self) {
         self.clear_spinner();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Slots of a server whose agents have so many queued requests.
+    fn slots(coder: u32, analyst: u32) -> String {
+        let body = format!(
+            r#"{{"schema": "harmonic.slots/1", "engines": [{{"id": "e", "model": "m", "agents": [
+                {{"agent": "coder", "slots": 2, "queued": {coder}}},
+                {{"agent": "analyst", "slots": 2, "queued": {analyst}}}]}}]}}"#
+        );
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    }
+
+    #[tokio::test]
+    async fn an_agent_is_busy_once_the_server_says_that_its_requests_are_queued() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let answered = async {
+            let mut asked = 0;
+            for response in [slots(0, 3), slots(1, 0)] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _read = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(response.as_bytes()).await.unwrap();
+                asked += 1;
+            }
+            asked
+        };
+        let ((), asked) = tokio::join!(queueing(&client, "coder"), answered);
+        assert_eq!(asked, 2, "the queue of another agent is none of it");
     }
 }

@@ -34,7 +34,7 @@ pub struct Comparison {
     pub subjects: Vec<String>,
     /// Models common to all subjects; without any, the main model of each, side by side.
     pub models: Vec<ComparedModel>,
-    /// Reason why tok/W are not compared; `None` where they are.
+    /// Reason why tok/W are not compared; `None` where they are, or where there are none.
     pub efficiency_refused: Option<String>,
 }
 
@@ -240,8 +240,13 @@ fn ratio(first: Interval, second: Interval) -> Option<ComparedRatio> {
     Some(ComparedRatio { ratio, difference: Difference::of(ratio) })
 }
 
-/// Reason why efficiencies cannot be compared; `None` if they can.
+/// Reason why efficiencies cannot be compared; `None` if they can, or if no subject has any.
 fn efficiency_refusal(subjects: &[Subject]) -> Option<String> {
+    let unmeasured = subjects.iter().find(|subject| !has_efficiency(&subject.run));
+    if let Some(Subject { name, .. }) = unmeasured {
+        let has_any = subjects.iter().any(|subject| has_efficiency(&subject.run));
+        return has_any.then(|| format!("tok/W are not compared: no power was measured in {name}"));
+    }
     let scopes: Vec<(&str, Option<PowerScope>)> =
         subjects.iter().map(|subject| (subject.name.as_str(), scope(&subject.run))).collect();
     if let Some((name, _)) = scopes.iter().find(|(_, scope)| scope.is_none()) {
@@ -255,6 +260,12 @@ fn efficiency_refusal(subjects: &[Subject]) -> Option<String> {
         word(scope),
         word(*different)
     ))
+}
+
+/// Whether power, or what follows from it, is known of any level.
+fn has_efficiency(run: &BenchRun) -> bool {
+    let mut levels = run.series.iter().flat_map(|series| &series.levels);
+    levels.any(|level| level.power.is_some() || level.tok_per_w.is_some())
 }
 
 /// Power scope of a run.

@@ -8,7 +8,7 @@
 use harmonic_types::{BenchRun, Finding, Series, Trend};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::number_format::{digits, printable, sentence};
+use crate::number_format::{digits, printable, sentence, with_units};
 use crate::terminal::{fit_lines, why_no_sweet_spot};
 use crate::{chart, method, palette, real_time, title};
 
@@ -46,11 +46,12 @@ pub fn render(run: &BenchRun) -> String {
                 main {
                     section { (verdicts(run)) }
                     @if !run.warnings.is_empty() { (warnings(&run.warnings)) }
-                    (figures::figures(run))
+                    (figures::throughput(run))
                     @for series in &run.series {
                         section {
                             h2 { (title::model(series)) }
-                            (table::levels(series))
+                            (figures::of_series(series))
+                            @if !series.levels.is_empty() { (table::levels(series)) }
                         }
                     }
                     (method_of(run))
@@ -73,14 +74,14 @@ fn verdicts(run: &BenchRun) -> Markup {
                     }
                 }
                 @if let Some(spot) = &series.verdict.sweet_spot {
-                    p { "Sweet spot " strong { (spot.parallel) "x" } ": " (printable(&spot.reason)) "." }
+                    p { "Sweet spot " strong { (spot.parallel) "x" } ": " (prose(&spot.reason)) "." }
                 } @else {
-                    p { "No sweet spot: " (printable(&why_no_sweet_spot(series))) "." }
+                    p { "No sweet spot: " (prose(&why_no_sweet_spot(series))) "." }
                 }
                 @if let Some(conclusion) = real_time::conclusion(run, series) {
-                    p { (printable(&sentence(&conclusion))) "." }
+                    p { (prose(&sentence(&conclusion))) "." }
                 }
-                @for line in fit_lines(series) { p class="faint" { (printable(&line)) } }
+                @for line in fit_lines(series) { p class="faint" { (prose(&line)) } }
             }
         }
     }
@@ -136,22 +137,33 @@ fn warnings(warnings: &[Finding]) -> Markup {
 
 /// Text with the parts between backticks set as code.
 fn with_code(text: &str) -> Markup {
-    let text = printable(text);
+    let text = prose(text);
     html! {
         @for (index, part) in text.split('`').enumerate() {
-            @if index % 2 == 1 { code { (part) } } @else { (part) }
+            @if index % 2 == 0 { (part) }
+            @else { code class=[is_word(part).then_some("word")] { (part) } }
         }
     }
+}
+
+/// Whether `code` is one short word, which is not broken at its hyphens.
+fn is_word(code: &str) -> bool {
+    code.chars().count() <= 24 && !code.contains(char::is_whitespace)
+}
+
+/// Text from a record, whose numbers stay in a line with their units.
+fn prose(text: &str) -> String {
+    with_units(&printable(text))
 }
 
 fn method_of(run: &BenchRun) -> Markup {
     html! {
         section {
             h2 { "Method" }
-            ul { @for line in method::lines(run) { li { (printable(&line)) } } }
+            ul { @for line in method::lines(run) { li { (prose(&line)) } } }
             @if !run.environment.is_empty() {
                 h2 { "Machine" }
-                ul { @for line in &run.environment { li { (printable(line)) } } }
+                ul { @for line in &run.environment { li { (prose(line)) } } }
             }
         }
     }
@@ -187,6 +199,39 @@ mod tests {
             page.contains("No sweet spot: the machine was busy: other programs used 0.98 of 2")
         );
         assert!(!page.contains("still rising"), "{page}");
+    }
+
+    #[test]
+    fn every_model_has_charts_that_name_it() {
+        let page = render(&sample::two());
+        for model in ["smollm2:135m F16", "gemma3:270m F16"] {
+            for chart in ["TTFT", "ITL"] {
+                let label = format!(r#"aria-label="{model}: {chart} over sequences in flight""#);
+                assert!(page.contains(&label), "{label}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_figure_is_left_out() {
+        let mut run = sample::died();
+        run.series[0].levels.remove(0);
+        run.series[0].verdict = harmonic_types::Verdict::default();
+        let page = render(&run);
+        assert!(!page.contains("<svg") && !page.contains(">verdict</th>"), "{page}");
+        assert!(page.contains(">failed</th>"), "{page}");
+        assert!(render(&sample::run()).contains(">verdict</th>"));
+    }
+
+    #[test]
+    fn an_option_and_a_number_with_its_unit_are_not_broken() {
+        let mut run = sample::run();
+        let hint = "run without `--quick`, or for 30 s with `harmonic bench --thorough`";
+        run.warnings.push(Finding::new("not-steady", "1x (no window within 9 s)", hint));
+        let page = render(&run);
+        assert!(page.contains(r#"<code class="word">--quick</code>"#), "{page}");
+        assert!(page.contains("<code>harmonic bench --thorough</code>"), "{page}");
+        assert!(page.contains("within 9\u{a0}s)") && page.contains("for 30\u{a0}s with"), "{page}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Description of the method of a run.
 
-use harmonic_types::{BenchRun, Workload};
+use harmonic_types::{BenchRun, Workload, counted};
 
 use crate::{provenance, real_time};
 
@@ -23,13 +23,16 @@ pub(crate) fn lines(run: &BenchRun) -> Vec<String> {
             runs.models.join(", ")
         ));
         lines.push(format!(
-            "goals of {prompt_words} words; {output_tokens} tokens of each task; agents' own sampling; \
-             seed {seed}"
+            "goals of {}; {} of each task; agents' own sampling; seed {seed}",
+            counted(prompt_words, "word"),
+            counted(output_tokens, "token")
         ));
         lines.push(format!("real-time: {}", real_time::criterion(runs.real_time)));
     } else {
         lines.push(format!(
-            "prompts of {prompt_words} words{tokens}; responses of {output_tokens} tokens"
+            "prompts of {}{tokens}; responses of {}",
+            counted(prompt_words, "word"),
+            counted(output_tokens, "token")
         ));
         lines.push(format!("temperature {temperature}, seed {seed}"));
     }

@@ -38,6 +38,26 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if is_unprintable(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// Units that a number is not separated from by the end of a line.
+const UNITS: [&str; 20] = [
+    "s", "ms", "min", "h", "d", "W", "J", "kJ", "kB", "MB", "GB", "TB", "MiB", "GiB", "tok/s",
+    "tok/W", "GB/s", "MHz", "GHz", "°C",
+];
+
+/// `text` whose numbers are joined to their units by spaces without a break.
+pub(crate) fn with_units(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    for (at, word) in text.split(' ').enumerate() {
+        let unit = word.trim_end_matches([',', ';', ':', '.', ')', '?']);
+        let follows_number = joined.ends_with(|last: char| last.is_ascii_digit());
+        if at > 0 {
+            joined.push(if follows_number && UNITS.contains(&unit) { '\u{a0}' } else { ' ' });
+        }
+        joined.push_str(word);
+    }
+    joined
+}
+
 /// Text that starts with a capital letter.
 pub(crate) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
@@ -83,6 +103,13 @@ mod tests {
     fn uncertainties_keep_two() {
         let shown = [0.344, 0.996, 9.1, 9.96, 14.9].map(uncertainty);
         assert_eq!(shown, ["0.34", "1.0", "9.1", "10", "15"]);
+    }
+
+    #[test]
+    fn numbers_and_their_units_stay_together() {
+        let text = "(up to 9 s), 2.4 tok/s; 3 streams in 5 min.";
+        assert_eq!(with_units(text), "(up to 9\u{a0}s), 2.4\u{a0}tok/s; 3 streams in 5\u{a0}min.");
+        assert_eq!(with_units(" s  s 1  s"), " s  s 1  s");
     }
 
     #[test]

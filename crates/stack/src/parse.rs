@@ -77,7 +77,21 @@ fn toml_error(source: &Source<'_>, error: &toml::de::Error) -> StackError {
     let reason = error.message().lines().collect::<Vec<_>>().join(", ");
     let reason = reason.replace("expected i64", "expected a whole number");
     let reason = reason.replace("expected f32", "expected a number");
+    let reason = with_suggestion(reason);
     StackError::Toml { at, line, reason }
+}
+
+/// `reason` with the key that an unknown one resembles, of those that the parser lists.
+fn with_suggestion(reason: String) -> String {
+    let quoted: Vec<&str> = reason.split('`').skip(1).step_by(2).collect();
+    let (Some((unknown, known)), true) =
+        (quoted.split_first(), reason.starts_with("unknown field `"))
+    else {
+        return reason;
+    };
+    let meant = did_you_mean(unknown, known.iter().copied());
+    let field = format!("unknown field `{unknown}`");
+    reason.replacen(&field, &format!("{field}{meant}"), 1)
 }
 
 fn check_name(source: &Source<'_>, given: &Spanned<String>) -> Result<(), StackError> {

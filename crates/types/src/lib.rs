@@ -2,7 +2,7 @@
 //!
 //! Owns: unit newtypes, the JSON documents (`Hardware`, `ModelShape`, `StackSpec`, `Plan`,
 //! `Curve`, `TunedConfig`, `BenchRun`, `EvalVerdict`), `Request`/`Event`, the traits `EnergyMeter`, `LoadMeter` and
-//! `Sensors`.
+//! `Sensors`; the wording of counts and of durations.
 //!
 //! Invariants: a type is here only if two crates exchange it; absent is `None`, never zero; every
 //! document carries its `schema`.
@@ -12,7 +12,9 @@
 
 pub mod bench;
 pub mod conversation;
+pub mod counted;
 pub mod curve;
+pub mod duration_text;
 pub mod embedding;
 pub mod energy;
 pub mod engine_plan;
@@ -50,7 +52,9 @@ pub use bench::{
     Verdict, WindowResult, Workload,
 };
 pub use conversation::{ContentPart, Media, Message, Prompt, Role, Tool, ToolCall, ToolChoice};
+pub use counted::counted;
 pub use curve::{Curve, CurveKey, CurvePoint};
+pub use duration_text::duration_text;
 pub use embedding::{EmbeddingInput, EmbeddingRequest};
 pub use energy::{EnergyMeter, EnergyMethod, MeterError, PowerScope};
 pub use engine_plan::{

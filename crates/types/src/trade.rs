@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
 use crate::stack::AgentName;
 use crate::tuned::{Divergence, QuantisedKv};
 use crate::units::{Bytes, Tokens};
@@ -98,7 +99,8 @@ impl fmt::Display for Trade {
                 let lost = wanted.saturating_sub(*planned);
                 write!(
                     f,
-                    "{lost} of {wanted} slots given up: {wanted} would need {more_bytes} more"
+                    "{lost} of {} given up: {wanted} would need {more_bytes} more",
+                    counted(*wanted, "slot")
                 )
             }
             Self::KvType { saved_bytes, measured, more_bytes, .. } => {
@@ -135,8 +137,7 @@ impl fmt::Display for Trade {
                 "context {planned} instead of {wanted}: {wanted} would need {more_bytes} more"
             ),
             Self::Agent { slots, context, more_bytes, .. } => {
-                let slots =
-                    if *slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") };
+                let slots = counted(*slots, "slot");
                 write!(f, "left out: {slots} of context {context} would need {more_bytes} more")
             }
         }

@@ -61,6 +61,9 @@ pub struct AgentSlots {
     pub agent: String,
     /// Guaranteed slots.
     pub slots: u32,
+    /// Requests that wait for a slot; `None` if not reported.
+    #[serde(default)]
+    pub queued: Option<u32>,
 }
 
 #[derive(Deserialize)]

@@ -16,6 +16,7 @@ use harmonic_programs::{
 };
 use harmonic_types::{
     AgentPlan, Bytes, EnginePlan, EngineProgram, EngineSpec, Plan, ProcessSpec, RemoteDialect,
+    counted,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -291,9 +292,10 @@ impl<'a> ProgramStart<'a> {
         }
         let program = self.process.program;
         Err(self.failed(format!(
-            "{program} {} runs {found} requests at once, and {planned} are planned: plan with the \
+            "{program} {} runs {} at once, and {planned} are planned: plan with the \
              slots that it has (--slots AGENT=N), or use --engine llama",
-            self.version
+            self.version,
+            counted(found, "request")
         )))
     }
 }

@@ -47,6 +47,15 @@ fn a_level_of_windows_without_a_finished_request_is_not_steady() {
 }
 
 #[test]
+fn a_level_without_a_steady_state_says_what_was_missing() {
+    let figure =
+        |streaming, of| LevelWarning::NotSteady { streaming, of, limit_s: 9.0 }.figure().unwrap();
+    assert_eq!(figure(0, 1), "0 of 1 stream had output within 9 s");
+    assert_eq!(figure(3, 8), "3 of 8 streams had output within 9 s");
+    assert_eq!(figure(1, 1), "no window with a finished answer within 9 s");
+}
+
+#[test]
 fn a_client_that_is_late_by_half_a_gap_limits_the_figures() {
     let late = |lag_ms| {
         let measurement = Measurement {

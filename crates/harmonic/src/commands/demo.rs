@@ -20,7 +20,7 @@ use harmonic_render::lines::{INDENT, indented, labelled};
 use harmonic_render::panes::Panes;
 use harmonic_render::prefixed_lines::PrefixedLines;
 use harmonic_render::{self as render, Printer, Progress};
-use harmonic_types::BenchRun;
+use harmonic_types::{BenchRun, counted};
 
 use super::prepare::{self, Prepared};
 use super::run::failed;
@@ -81,8 +81,8 @@ pub async fn run(
     let shown = shown.await;
     serving.drain(Duration::ZERO).await?;
     let answers = shown?;
-    let seconds = began.elapsed().as_secs();
-    printer.text(&format!("\n{}", indented(&render::demo::next(&answers, seconds, width))))?;
+    let took = Duration::from_secs(began.elapsed().as_secs());
+    printer.text(&format!("\n{}", indented(&render::demo::next(&answers, took, width))))?;
     Ok(Exit::Ok)
 }
 
@@ -116,7 +116,10 @@ async fn measure_team(
     let client = Client::new(&serving.url())?;
     let questions = fanout::questions(serving.plan());
     let count = questions.len();
-    printer.heading(&format!("5  The team: {count} agents, one question each, all at once"))?;
+    printer.heading(&format!(
+        "5  The team: {}, one question each, all at once",
+        counted(count, "agent")
+    ))?;
     let names = questions.iter().map(|(agent, _)| agent.0.clone());
     let mut stage: Box<dyn AnswerSink> = if printer.is_live() && printer.data_is_live() {
         Box::new(Panes::new(printer, names))

@@ -82,7 +82,11 @@ fn export(
 ) -> anyhow::Result<()> {
     let files = plan::export(plan, kind, folder)?;
     if let Some(folder) = folder {
-        printer.message(&format!("wrote {} files to {}", files.len(), folder.display()));
+        printer.message(&format!(
+            "wrote {} to {}",
+            types::counted(files.len(), "file"),
+            folder.display()
+        ));
     } else {
         let shown = files.iter().map(|file| format!("==> {} <==\n{}", file.name, file.text));
         printer.data(shown.collect::<Vec<_>>().join("\n").trim_end())?;

@@ -14,7 +14,7 @@ use harmonic_app::{Instance, Settings, check_local, instances, plan};
 use harmonic_process::Stop;
 use harmonic_render::endpoint::Endpoint;
 use harmonic_render::{self as render, Printer, Progress, spinner};
-use harmonic_types::{Finding, Plan};
+use harmonic_types::{Finding, Plan, counted};
 
 use super::prepare;
 use crate::environment;
@@ -98,7 +98,13 @@ pub async fn run(
     let drained = serving.drain(Duration::from_secs(args.grace)).await?;
     let cancelled: u64 = drained.iter().map(|engine| engine.drained.cancelled).sum();
     let finished: u64 = drained.iter().map(|engine| engine.drained.finished).sum();
-    printer.message(&format!("stopped: {finished} answers finished, {cancelled} were cut off"));
+    printer.message(&match finished + cancelled {
+        0 => "stopped: no answer was running".to_owned(),
+        running => format!(
+            "stopped: {} running, of which {finished} finished and {cancelled} were cut off",
+            counted(running, "answer")
+        ),
+    });
     Ok(Exit::Ok)
 }
 

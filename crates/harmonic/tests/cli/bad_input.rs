@@ -13,6 +13,9 @@ fn a_stack_file_with_an_unknown_key() {
     let user = User::new();
     let path = stack(&user, "name = \"t\"\n\n[[agents]]\nlike = \"coder\"\ntemprature = 1\n");
     user.run(["plan", "--stack", &path]).refuses(&["team.toml:5", "temprature"]);
+    let path = stack(&user, "name = \"t\"\n\n[[agents]]\nlike = \"coder\"\ncontxt = 4096\n");
+    user.run(["plan", "--stack", &path])
+        .refuses(&["team.toml:5: unknown field `contxt` (did you mean `context`?)"]);
 }
 
 #[test]
@@ -66,14 +69,31 @@ fn wrong_usage_has_its_own_exit_code() {
     for (args, words) in [
         (vec!["bench", "--levels", "0"], "invalid level `0`: expected 1 to 1024"),
         (vec!["bench", "--levels", "1,two"], "invalid level `two`"),
-        (vec!["bench", "--trials", "0"], "0 is not in 1..=100"),
+        (
+            vec!["bench", "--trials", "0"],
+            "invalid number `0`: expected a whole number of windows from 1 to",
+        ),
+        (vec!["bench", "--rate", "fast"], "invalid rate `fast`: expected a number of requests per"),
+        (vec!["bench", "--seed", "one"], "invalid seed `one`: expected a whole number"),
+        (vec!["up", "--host", "localhost"], "invalid address `localhost`: expected an IP address"),
+        (vec!["up", "--grace", "5m"], "invalid time `5m`: expected a whole number of seconds"),
+        (vec!["plan", "--context", "0"], "invalid context `0`: expected a number of tokens from 1"),
+        (
+            vec!["plan", "--context", "8x"],
+            "invalid context `8x`: expected a number of tokens from 1",
+        ),
         (vec!["models", "convert", "x", "--to", "Q9"], "invalid weight format `Q9`"),
         (vec!["fly"], "unrecognized subcommand 'fly'"),
         (vec!["chat", "coder", "--temperature", "2.1"], "expected a number from 0 to 2"),
         (vec!["chat", "coder", "--temperature", "NaN"], "expected a number from 0 to 2"),
-        (vec!["chat", "coder", "--max-tokens", "0"], "--max-tokens"),
+        (
+            vec!["chat", "coder", "--max-tokens", "0"],
+            "invalid limit `0`: expected a number of tokens",
+        ),
         (vec!["chat", "coder", "--port", "1", "--url", "here"], "cannot be used with"),
-        (vec!["logs", "--port", "0"], "0 is not in 1..=65535"),
+        (vec!["logs", "--port", "0"], "invalid port `0`: expected a whole number from 1 to 65535"),
+        (vec!["logs", "--lines", "all"], "invalid number `all`: expected a whole number of lines"),
+        (vec!["keys", "add", "x", "--per-minute", "0"], "invalid number `0`: expected a whole"),
         (vec![], "Usage: harmonic"),
     ] {
         user.run(args).refuses_usage(words);

@@ -178,7 +178,7 @@ fn wrong_usage_is_named_with_what_is_expected() {
         ("run x --solo --team", "cannot be used with"),
         ("run x --recipe split --plan p.json", "cannot be used with"),
         ("run x --stack starter --detach", "cannot be used with"),
-        ("runs approve 01J one", "invalid value 'one'"),
+        ("runs approve 01J one", "invalid number `one`: expected a whole number"),
         ("runs rm", "required"),
     ] {
         on(&server, line).refuses_usage(expected);

@@ -51,7 +51,7 @@ async fn a_running_answer_finishes_before_the_end() {
     assert_eq!(usage, Some(1200));
     let ran = server.end();
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.err.contains(" finished, 0 were cut off"), "{ran:?}");
+    assert!(ran.err.contains(" finished and 0 were cut off"), "{ran:?}");
 }
 
 #[tokio::test]

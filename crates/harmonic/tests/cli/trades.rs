@@ -55,5 +55,5 @@ fn a_context_and_slots_may_be_asked_for() {
     }
     user.run(["plan", "--slots", "coder"]).refuses_usage("expected AGENT=N");
     user.run(["plan", "--slots", "coder=0"]).refuses_usage("from 1 to 256");
-    user.run(["plan", "--context", "0"]).refuses_usage("0 is not in 1");
+    user.run(["plan", "--context", "0"]).refuses_usage("invalid context `0`: expected");
 }

@@ -13,7 +13,7 @@ use crate::harness::{Ran, Server, User, ran};
 const WIDTHS: [usize; 10] = [60, 61, 72, 79, 80, 89, 90, 100, 120, 200];
 
 /// Commands whose output depends on nothing but its width.
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "",
     "--help",
     "detect --sysroot machine",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 24] = [
     "doctor --sysroot machine --paper",
     "models list",
     "models show qwen3:8b",
+    "models show smollm2:135m",
     "models show qwen3:30b-a3b",
     "models rm nosuch",
     "plan --hardware dgx-spark",

@@ -306,3 +306,19 @@ fn the_record_sums_times_and_tokens_of_each_task() {
     assert_eq!(task.spans[0].kind, SpanKind::Prefill);
     assert_eq!(record.spent.joules.map(|joules| joules.0), Some(1.0));
 }
+
+#[test]
+fn a_record_of_a_moment_has_the_time_until_then_while_the_run_spends_any() {
+    let mut driver = Driver::started(spec(graph([ask("a", "coder", &[])])));
+    let time = |driver: &Driver, later| driver.run.record_at(driver.now + later).spent.time_ms;
+    let before = driver.run.record().spent.time_ms;
+    assert_eq!([0, 300_000].map(|later| time(&driver, later)), [before, before + 300_000]);
+    assert_eq!(driver.run.record().spent.time_ms, before, "nothing is booked");
+    driver.feed(Input::Stopped);
+    let stopped = driver.run.record().spent.time_ms;
+    assert_eq!(time(&driver, 300_000), stopped);
+    driver.feed(Input::Resumed);
+    driver.answer("a", "alpha");
+    let ended = driver.run.record().spent.time_ms;
+    assert_eq!(time(&driver, 300_000), ended);
+}

@@ -1,7 +1,7 @@
 //! `/props`, `/slots` and `/metrics` of a llama-server, as far as they state slots, contexts and
 //! load.
 
-use harmonic_types::{EngineProgram, Finding, Tokens};
+use harmonic_types::{EngineProgram, Finding, Tokens, counted};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -117,7 +117,11 @@ pub fn judge(props: &Props, wanted: &InForce) -> Vec<Finding> {
     if props.slots != wanted.parallel {
         findings.push(Finding::new(
             "llama-server-slots",
-            format!("llama-server has {} slots, and the plan {}", props.slots, wanted.parallel),
+            format!(
+                "llama-server has {}, and the plan {}",
+                counted(props.slots, "slot"),
+                wanted.parallel
+            ),
             format!("start it with -np {}", wanted.parallel),
         ));
     }

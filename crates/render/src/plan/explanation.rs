@@ -10,7 +10,7 @@ use harmonic_planner::PlannedModel;
 use harmonic_planner::cost_model::N_UBATCH;
 use harmonic_types::{
     Attention, BudgetRule, Bytes, EnginePlan, EngineSpec, Hardware, KvLayout, KvType, LedgerItem,
-    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade,
+    ModelShape, Plan, Provenance, RecurrentState, Sharing, Trade, counted,
 };
 
 use super::curve_text;
@@ -49,9 +49,13 @@ fn engine_ledger(
     }
     let sequences = match engine.pooling() {
         None => {
-            format!("{} for {}", count(engine.sequences, "sequence"), count(engine.slots, "slot"))
+            format!(
+                "{} for {}",
+                counted(engine.sequences, "sequence"),
+                counted(engine.slots, "slot")
+            )
         }
-        Some(_) => format!("embeddings, up to {} in a batch", count(engine.sequences, "input")),
+        Some(_) => format!("embeddings, up to {} in a batch", counted(engine.sequences, "input")),
     };
     let mut lines =
         vec![format!("{}: {} as {}, {sequences}", engine.id, engine.model, engine.format)];
@@ -64,11 +68,6 @@ fn engine_ledger(
     }
     lines.push(item("sum", engine.total_bytes, "", width));
     lines.join("\n")
-}
-
-/// A number of things: `1 slot`, `2 slots`.
-fn count(number: u32, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Ledger line: name, figure and explanation.
@@ -143,7 +142,7 @@ fn kv(plan: &Plan, engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
 fn state(engine: &EnginePlan, shape: Option<&ModelShape>) -> String {
     let sequences = engine.sequences;
     let Some(recurrent) = shape.and_then(|shape| shape.recurrent) else {
-        return format!("recurrent layers, {sequences} sequences");
+        return format!("recurrent layers, {}", counted(sequences, "sequence"));
     };
     let RecurrentState { layers, layer_bytes, .. } = recurrent;
     format!(
@@ -178,7 +177,13 @@ fn paper_item(item: LedgerItem, engine: &EnginePlan) -> (&'static str, String) {
         LedgerItem::Weights => ("weights", "base size of the paper's §5.3".to_owned()),
         LedgerItem::Kv => {
             let slot = Bytes(engine.kv_bytes.0 / u64::from(engine.slots.max(1)));
-            ("KV", format!("{} slots × {slot}, independent of the context (§5.3)", engine.slots))
+            (
+                "KV",
+                format!(
+                    "{} × {slot}, independent of the context (§5.3)",
+                    counted(engine.slots, "slot")
+                ),
+            )
         }
         // The paper's rule has no other lines.
         _ => ("other", String::new()),

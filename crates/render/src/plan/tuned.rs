@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use harmonic_layout::Width;
 use harmonic_planner::{LayoutCosts, PlannedModel, layout_costs};
-use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned};
+use harmonic_types::{BudgetRule, Bytes, EnginePlan, KvLayout, Plan, PlanTuned, counted};
 
 use crate::lines::labelled;
 use crate::tuned::layout;
@@ -15,7 +15,7 @@ pub fn line(config: &PlanTuned, width: Width) -> String {
     let mut parts: Vec<String> = key.format.iter().cloned().collect();
     parts.extend(kv_layout.map(|kv_layout| layout(kv_layout).to_owned()));
     parts.extend(threads.map(|threads| {
-        format!("{} threads for the engine, {} for HTTP", threads.engine, threads.http)
+        format!("{} for the engine, {} for HTTP", counted(threads.engine, "thread"), threads.http)
     }));
     let text = format!(
         "{model} as {}: fastest at {parallel}x, measured here ({})",

@@ -145,8 +145,23 @@ fn a_subject_without_a_sweet_spot_says_why() {
         Comparison::of(&[subject("idle", sample::run()), subject("busy", sample::busy())]);
     let shown = text(&compared, Width::UNLIMITED);
     assert!(shown.contains("idle: peak 581.7 tok/s at 32x, sweet spot 32x\n"), "{shown}");
-    let line =
-        "busy: peak –, no sweet spot: the machine was busy: other programs used 0.98 of 2 CPUs";
+    let line = "busy: highest 581.7 tok/s at 32x, no sweet spot: the machine was busy: other programs used";
     assert!(shown.contains(line), "{shown}");
     assert_eq!(compared.models[0].withheld[0], None);
+}
+
+#[test]
+fn without_any_power_nothing_is_said_of_it_and_a_withheld_verdict_has_its_highest_level() {
+    let subject = |name: &str, run: &BenchRun| Subject { name: name.to_owned(), run: run.clone() };
+    let (busy, metered) = (sample::busy(), sample::metered());
+    let both =
+        text(&Comparison::of(&[subject("b1", &busy), subject("b2", &busy)]), Width::UNLIMITED);
+    assert!(!both.contains("tok/W") && !both.contains("peak"), "{both}");
+    assert!(
+        both.contains("b1: highest 581.7 tok/s at 32x, no sweet spot: the machine was"),
+        "{both}"
+    );
+    let one = Comparison::of(&[subject("b1", &busy), subject("b2", &metered)]);
+    let refused = one.efficiency_refused.unwrap();
+    assert_eq!(refused, "tok/W are not compared: no power was measured in b1");
 }

@@ -39,15 +39,13 @@ fn compared(names: &[String], model: &ComparedModel, width: Width) -> String {
         lines.extend([wrap_lines(legend, width), String::new()]);
     }
     for (index, name) in names.iter().enumerate() {
-        let peak =
-            model.peaks[index].map(|(parallel, rate)| format!("{rate:.1} tok/s at {parallel}x"));
         let spot = match (model.sweet_spots[index], &model.withheld[index]) {
             (None, Some(why)) => format!("no sweet spot: {why}"),
             (spot, _) => {
                 format!("sweet spot {}", or_absent(spot.map(|parallel| format!("{parallel}x"))))
             }
         };
-        lines.push(wrap_lines(&format!("{name}: peak {}, {spot}", or_absent(peak)), width));
+        lines.push(wrap_lines(&format!("{name}: {}, {spot}", highest(model, index)), width));
     }
     if let Some(reason) = &model.ratio_refused {
         lines.extend([String::new(), wrap_lines(reason, width)]);
@@ -56,6 +54,18 @@ fn compared(names: &[String], model: &ComparedModel, width: Width) -> String {
         lines.extend([String::new(), efficiency(names, model, width)]);
     }
     lines.join("\n")
+}
+
+/// Peak of the subject `index`; where its verdict is withheld, its highest level.
+fn highest(model: &ComparedModel, index: usize) -> String {
+    if let Some((parallel, rate)) = model.peaks[index] {
+        return format!("peak {rate:.1} tok/s at {parallel}x");
+    }
+    let rates = model.levels.iter().filter_map(|level| Some((level.parallel, level.tok_s[index]?)));
+    match rates.max_by(|(_, one), (_, other)| one.mean.total_cmp(&other.mean)) {
+        Some((parallel, rate)) => format!("highest {:.1} tok/s at {parallel}x", rate.mean),
+        None => "no level has figures".to_owned(),
+    }
 }
 
 fn throughputs(names: &[String], model: &ComparedModel, in_words: bool, width: Width) -> String {

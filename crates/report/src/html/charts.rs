@@ -1,10 +1,11 @@
 //! Small charts: latencies, power and efficiency.
 
-use harmonic_types::{BenchRun, LevelResult, Percentiles};
+use harmonic_types::{LevelResult, Percentiles, Series};
 
 use crate::chart::{Chart, Curve, Format, Point};
 use crate::number_format::{digits, scope, time};
 use crate::terminal::is_of_runs;
+use crate::title;
 
 /// Accessor of a latency distribution of a level.
 type Times = fn(&LevelResult) -> Option<Percentiles>;
@@ -33,9 +34,8 @@ const RUN_TIMES: [(&str, Times, &str); 2] = [
     ),
 ];
 
-/// Small charts of a run with their captions, for the first series; the others have only tables.
-pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
-    let Some(series) = run.series.first() else { return Vec::new() };
+/// Small charts of a series with their captions.
+pub fn of(series: &Series) -> Vec<(Chart, String)> {
     let levels: Vec<&LevelResult> = series.levels.iter().collect();
     let is_open = levels.iter().any(|level| level.rate.is_some());
     let is_of_runs = is_of_runs(series);
@@ -62,6 +62,9 @@ pub fn of(run: &BenchRun) -> Vec<(Chart, String)> {
         let net = curve("net of idle", &levels, |level| level.tok_per_w?.net, "tok/W");
         let caption = format!("Output tokens per joule, by the power of the {covered}.");
         charts.push((chart("Efficiency", x_name, "tok/W", vec![gross, net]), caption));
+    }
+    for (chart, _) in &mut charts {
+        chart.description = format!("{}: {}", title::model(series), chart.description);
     }
     charts
 }

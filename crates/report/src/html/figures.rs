@@ -2,30 +2,34 @@
 //!
 //! Invariants: the style sheet shows one of the two; only the wide one has elements of class `point`.
 
-use harmonic_types::BenchRun;
+use harmonic_types::{BenchRun, Series};
 use maud::{Markup, html};
 
 use super::charts;
 use crate::chart::{Chart, Format, Theme, render};
 use crate::scaling;
 
-/// All charts of a run, with their captions.
-pub fn figures(run: &BenchRun) -> Markup {
-    let mut levels = run.series.iter().flat_map(|series| &series.levels);
-    let has_figures = levels.any(|level| level.rate.is_none() && level.tok_s.is_some());
+/// Throughput of all series over parallelism; nothing where no level has a figure.
+pub fn throughput(run: &BenchRun) -> Markup {
+    let chart = scaling::chart(run, Format::WIDE);
     html! {
-        // Without a figure, an axis would have no scale.
-        @if has_figures {
+        @if !chart.curves.is_empty() {
             figure {
-                (drawn(&scaling::chart(run, Format::WIDE), Format::NARROW))
+                (drawn(&chart, Format::NARROW))
                 figcaption {
                     "Throughput of all streams together. Bars are 95% intervals, pale dots single \
                      windows; ◇ sweet spot, △ peak, ▽ cliff."
                 }
             }
         }
+    }
+}
+
+/// Small charts of a series, with their captions.
+pub fn of_series(series: &Series) -> Markup {
+    html! {
         div class="small" {
-            @for (chart, caption) in charts::of(run) {
+            @for (chart, caption) in charts::of(series) {
                 figure { (drawn(&chart, Format::HALF_NARROW)) figcaption { (caption) } }
             }
         }

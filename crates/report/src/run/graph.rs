@@ -52,7 +52,7 @@ pub fn draw(record: &RunRecord) -> Option<Markup> {
     Some(html! {
         svg xmlns="http://www.w3.org/2000/svg" viewBox=(format!("0 0 {width} {height}"))
             width=(width) height=(height) role="img" class="chart graph" font-size=(TYPE)
-            aria-label=(format!("Graph of {count} tasks, from inputs on the left to the answer")) {
+            aria-label=(format!("Graph of {}, from inputs on the left to the answer", harmonic_types::counted(count, "task"))) {
             @for edge in &layout.edges { (draw_edge(edge)) }
             @for node in &nodes { (node.draw()) }
         }

@@ -5,7 +5,9 @@
 //! Invariants: no scripts and no external references; light or dark by the reader's preference; what
 //! the record says is escaped.
 
-use harmonic_types::{RunRecord, SpanKind};
+use std::time::Duration;
+
+use harmonic_types::{RunRecord, SpanKind, duration_text};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::task::{TaskView, glyph, reason, views};
@@ -106,13 +108,9 @@ pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
         ("tasks done", format!("{done} of {}", record.tasks.len()), String::new()),
         (
             "wall time",
-            if spent.time_ms > 0 {
-                format!("{} s", costs::seconds(spent.time_ms))
-            } else {
-                or_absent(None)
-            },
+            if spent.time_ms > 0 { duration_text(spent.time()) } else { or_absent(None) },
             match record.budget.time_ms {
-                Some(bound) => format!("of {} s", costs::seconds(bound)),
+                Some(bound) => format!("of {}", duration_text(Duration::from_millis(bound))),
                 None if asked => "without waits for a person".to_owned(),
                 None => String::new(),
             },
@@ -121,8 +119,8 @@ pub fn facts(record: &RunRecord) -> Vec<(&'static str, String, String)> {
             "speed-up",
             or_absent(record.speed_up().map(|factor| format!("{}x", digits(factor)))),
             record.speed_up().map_or_else(String::new, |_| {
-                let (tasks, wall) = (costs::seconds(busy_ms), costs::seconds(spent.time_ms));
-                format!("Σ of the tasks {tasks} s ÷ {wall} s")
+                let (tasks, wall) = (duration_text(Duration::from_millis(busy_ms)), spent.time());
+                format!("Σ of the tasks {tasks} ÷ {}", duration_text(wall))
             }),
         ),
     ];

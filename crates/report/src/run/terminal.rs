@@ -7,7 +7,7 @@
 //! Does not do: print, colour. The drawing for pages is `timeline`.
 
 use harmonic_layout::{Width, columns, shortened};
-use harmonic_types::{RunRecord, SpanKind, TaskSpan};
+use harmonic_types::{RunRecord, SpanKind, TaskSpan, counted};
 
 use super::costs::{seconds, wall_ms};
 use super::task::{SPAN_KINDS, TaskView, glyph, span_words, views};
@@ -59,7 +59,7 @@ pub fn render(record: &RunRecord, width: Width) -> String {
     let left = " ".repeat(name_width + GAP);
     lines.push(format!("{left}{}", axis.labels(&ticks)));
     if drawn.len() > shown.len() {
-        lines.push(format!("{} more tasks", drawn.len() - shown.len()));
+        lines.push(counted(drawn.len() - shown.len(), "more task"));
     }
     lines.extend(legend(&bars, width));
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
@@ -89,6 +89,7 @@ fn end(view: &TaskView<'_>) -> String {
         count => format!("{count} slots  "),
     };
     let last = spans.iter().map(|span| span.to_ms).max().unwrap_or(0);
+    // In seconds, as the axis below.
     format!("{slots}{} s", seconds(last))
 }
 

@@ -199,7 +199,7 @@ fn the_speed_up_is_the_sum_of_the_tasks_over_the_wall_time() {
     let page = html(&sample::small());
     // 120 + 1400 + 130 + 1250 + 90 + 880 = 3870 ms in 2490 ms.
     assert!(
-        page.contains("<dd>1.55x</dd><dd class=\"about\">Σ of the tasks 3.87 s ÷ 2.49 s</dd>"),
+        page.contains("<dd>1.55x</dd><dd class=\"about\">Σ of the tasks 3.9 s ÷ 2.5 s</dd>"),
         "{page}"
     );
 }

@@ -3,12 +3,12 @@
 use harmonic_layout::{Column, Table, Width};
 use harmonic_types::{BenchRun, LevelResult, Series};
 
+use super::table::of_each;
 use crate::number_format::{digits, or_absent, scope};
 
 /// Table of each series with power or sensor figures; empty without any.
 pub fn power(run: &BenchRun, width: Width) -> String {
-    let tables: Vec<String> = run.series.iter().filter_map(|one| series(one, width)).collect();
-    tables.join("\n\n")
+    of_each(run, width, |one| series(one, width))
 }
 
 fn series(series: &Series, width: Width) -> Option<String> {
@@ -63,5 +63,7 @@ mod tests {
               32x            212    60.0         2.74  3.83  61  1980         no
         ");
         assert_eq!(power(&sample::run(), Width::UNLIMITED), "");
+        let two = power(&sample::two(), Width::UNLIMITED);
+        assert!(two.starts_with("smollm2:135m F16\n"), "{two}");
     }
 }

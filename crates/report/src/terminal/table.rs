@@ -1,12 +1,13 @@
 //! Table of the levels of a run.
 
-use harmonic_layout::{Column, Table, Width};
+use harmonic_layout::{Column, Table, Width, wrap_lines};
 use harmonic_types::{BenchRun, Interval, LevelResult, Percentiles, Series};
 
 use super::arrivals::arrivals;
 use super::runs::{is_of_runs, runs};
 use crate::mark::Mark;
 use crate::number_format::{digits, or_absent, time, uncertainty};
+use crate::title;
 
 fn columns() -> [Column; 10] {
     [
@@ -24,10 +25,26 @@ fn columns() -> [Column; 10] {
 }
 
 /// Table of the levels: aggregate output tok/s with the half-width of its 95% interval, tok/s of
-/// one stream, speed-up over 1x, latencies, failed requests, and the verdict.
+/// one stream, speed-up over 1x, latencies, failed requests, and the verdict. Of several models,
+/// each has its name above its table.
 pub fn table(run: &BenchRun, width: Width) -> String {
-    let tables: Vec<String> = run.series.iter().map(|one| series(one, width)).collect();
-    tables.join("\n\n")
+    of_each(run, width, |one| Some(series(one, width)))
+}
+
+/// Text of each series that has one, below the name of its model where the run has several.
+pub(super) fn of_each(
+    run: &BenchRun,
+    width: Width,
+    text: impl Fn(&Series) -> Option<String>,
+) -> String {
+    let named = |one: &Series| {
+        let text = text(one)?;
+        Some(match run.series.len() {
+            1 => text,
+            _ => format!("{}\n{text}", wrap_lines(&title::model(one), width)),
+        })
+    };
+    run.series.iter().filter_map(named).collect::<Vec<_>>().join("\n\n")
 }
 
 fn series(series: &Series, width: Width) -> String {
@@ -92,6 +109,11 @@ mod tests {
               16x    530     15        33.1     3.76×    1.12 s  30.2 ms  45.2 ms       0
               32x    582     12        18.2     4.12×    2.24 s  55.0 ms  82.5 ms       0  ◆ sweet spot
         ");
+    }
+
+    #[test]
+    fn each_of_several_models_is_named_above_its_table() {
+        insta::assert_snapshot!(table(&sample::two(), Width::of_terminal(80)));
     }
 
     #[test]

@@ -98,9 +98,9 @@ fn an_inherited_prompt_hands_off_only_within_the_stack_and_an_own_one_stays() {
 
 #[test]
 fn unknown_keys_are_reported_with_the_known_ones() {
-    assert_snapshot!(with("tier = 3", "teir = 3"), @"team.toml:5: unknown field `teir`, expected one of `like`, `name`, `tier`, `model`, `engine`, `context`, `min_context`, `role`, `system`, `system_file`, `sampling`, `thinking`, at `teir = 3`");
+    assert_snapshot!(with("tier = 3", "teir = 3"), @"team.toml:5: unknown field `teir` (did you mean `tier`?), expected one of `like`, `name`, `tier`, `model`, `engine`, `context`, `min_context`, `role`, `system`, `system_file`, `sampling`, `thinking`, at `teir = 3`");
     assert_snapshot!(error("name = \"x\"\nport = 1\n"), @"team.toml:2: unknown field `port`, expected one of `name`, `engine`, `engines`, `models`, `agents`, at `port = 1`");
-    assert_snapshot!(with("tier = 3", "tier = 3\nsampling = { temprature = 1 }"), @"team.toml:6: unknown field `temprature`, expected one of `temperature`, `top_k`, `top_p`, `min_p`, `repeat_penalty`, `presence_penalty`, `frequency_penalty`, at `sampling = { temprature = 1 }`");
+    assert_snapshot!(with("tier = 3", "tier = 3\nsampling = { temprature = 1 }"), @"team.toml:6: unknown field `temprature` (did you mean `temperature`?), expected one of `temperature`, `top_k`, `top_p`, `min_p`, `repeat_penalty`, `presence_penalty`, `frequency_penalty`, at `sampling = { temprature = 1 }`");
 }
 
 #[test]

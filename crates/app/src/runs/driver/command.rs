@@ -76,7 +76,8 @@ impl Driver {
         // Before the record, which later updates may already be in.
         let (last_update, open) = self.parts.updates.open();
         let run = &self.parts.run;
-        RunView { last_update, open, record: run.record(), approvals: run.approvals() }
+        let record = run.record_at(self.parts.clock.now_ms());
+        RunView { last_update, open, record, approvals: run.approvals() }
     }
 
     fn decide(
