@@ -70,7 +70,9 @@ pub fn plan(
     if team.local_only {
         check_local(&plan)?;
     }
-    findings(&plan).iter().for_each(|finding| observer.event(Event::Warning(finding)));
+    for finding in findings(&plan) {
+        observer.event(Event::Warning(&finding));
+    }
     Ok(plan)
 }
 

@@ -9,8 +9,10 @@ use harmonic_types::RunId;
 
 use crate::support::{Team, ended, new_run, nobody, settings, short};
 
+type Damage = fn(&mut Vec<u8>);
+
 /// Ways to damage the journal of a run; whether its header stays whole.
-const DAMAGE: [(&str, bool, fn(&mut Vec<u8>)); 5] = [
+const DAMAGE: [(&str, bool, Damage); 5] = [
     ("a line of no form", true, |bytes| {
         let text = String::from_utf8(bytes.clone()).unwrap();
         let mut lines: Vec<&str> = text.lines().collect();

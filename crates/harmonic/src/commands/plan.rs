@@ -49,7 +49,9 @@ pub fn run(args: &Plan, settings: &Settings, printer: &Printer) -> anyhow::Resul
         check_local(&plan)?;
     }
     team.unmet_slots(&plan).iter().for_each(|finding| printer.finding(finding));
-    plan::findings(&plan).iter().for_each(|finding| printer.finding(finding));
+    for finding in plan::findings(&plan) {
+        printer.finding(&finding);
+    }
     if let Some(kind) = args.emit {
         export(&plan, kind.into(), args.out.as_deref(), printer)?;
         return Ok(Exit::Ok);

@@ -54,7 +54,9 @@ pub async fn run(
             if args.team.local_only {
                 check_local(&plan)?;
             }
-            plan::findings(&plan).iter().for_each(|finding| printer.finding(finding));
+            for finding in plan::findings(&plan) {
+                printer.finding(&finding);
+            }
             (plan, false)
         }
         None => prepare::plan(&args.team.request(), settings, args.yes, printer, stop).await?,

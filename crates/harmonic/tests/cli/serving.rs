@@ -191,18 +191,18 @@ async fn a_refusal_of_a_long_prompt_names_a_command_whose_plan_keeps_an_agent_wi
     let server = Server::start(&mut user.harmonic(sim));
     let client = Client::new(&server.url).unwrap();
     for (words, own) in [(700, true), (2500, false), (9000, false), (20_000, false)] {
-        let content = "word ".repeat(words);
-        let messages = vec![ChatMessage::new("user", content)];
-        let refused = client.chat(&ChatRequest { messages, ..long("coder", 8) }).await;
-        let refused = refused.err().unwrap().to_string();
-        assert!(refused.contains("status 400"), "{refused}");
-        if refused.contains("no stack holds a context of") {
-            assert!(!own, "{refused}");
+        let text = "word ".repeat(words);
+        let messages = vec![ChatMessage::new("user", text)];
+        let refusal = client.chat(&ChatRequest { messages, ..long("coder", 8) }).await;
+        let refusal = refusal.err().unwrap().to_string();
+        assert!(refusal.contains("status 400"), "{refusal}");
+        if refusal.contains("no stack holds a context of") {
+            assert!(!own, "{refusal}");
             continue;
         }
-        let (stack, context) = named(&refused);
-        assert_eq!(stack.is_none(), own, "{refused}");
-        let kept = match refused.split_once("but one does for ") {
+        let (stack, context) = named(&refusal);
+        assert_eq!(stack.is_none(), own, "{refusal}");
+        let kept = match refusal.split_once("but one does for ") {
             Some((_, rest)) => rest.split_once(':').unwrap().0,
             None => "coder",
         };
@@ -210,12 +210,12 @@ async fn a_refusal_of_a_long_prompt_names_a_command_whose_plan_keeps_an_agent_wi
         let plan = user.run(["plan", "--stack", stack, "--context", &context, "--json"]).json();
         let agents = plan["agents"].as_array().unwrap();
         let agent = |name: &str| agents.iter().find(|agent| agent["name"] == *name);
-        let planned = agent(kept).unwrap();
-        assert_ne!(planned["status"], "skipped", "{refused}");
-        assert!(planned["context"].as_u64() >= context.parse().ok(), "{refused}");
+        let holder = agent(kept).unwrap();
+        assert_ne!(holder["status"], "skipped", "{refusal}");
+        assert!(holder["context"].as_u64() >= context.parse().ok(), "{refusal}");
         if kept != "coder" {
-            let asked = agent("coder").is_some_and(|coder| coder["status"] != "skipped");
-            assert!(!asked, "{refused}");
+            let is_kept = agent("coder").is_some_and(|coder| coder["status"] != "skipped");
+            assert!(!is_kept, "{refusal}");
         }
     }
 }

@@ -17,7 +17,7 @@ fn one(context: u32, least: Option<u32>, prompt: usize) -> StackSpec {
     let mut agent = agent("coder", Tier::Specialists, "smollm2:135m", context);
     agent.min_context = least.map(Tokens);
     agent.system = "word ".repeat(prompt / 5);
-    StackSpec { name: "one".to_owned(), agents: vec![agent] }
+    StackSpec::new("one", vec![agent])
 }
 
 #[test]
