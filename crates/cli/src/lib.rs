@@ -196,9 +196,10 @@ pub struct Team {
     /// Rules of the memory ledger
     #[arg(long, value_enum, default_value_t)]
     pub budget: BudgetArg,
-    /// Inference engine of all agents: llama, ollama, llama-server, vllm (each perhaps =EXECUTABLE),
-    /// remote=URL[,model=NAME][,key_env=VARIABLE][,dialect=ollama][,context=TOKENS], or sim, which
-    /// needs no model and generates random text [default: those of the stack, or llama]
+    /// Inference engine of all agents: llama; ollama, llama-server or vllm, each perhaps with
+    /// =EXECUTABLE; remote=URL, perhaps with ,model=NAME and ,key_env=VARIABLE and ,dialect=ollama
+    /// and ,context=TOKENS; or sim, which needs no model and generates random text [default: those
+    /// of the stack, or llama]
     #[arg(long, value_name = "ENGINE")]
     pub engine: Option<EngineChoice>,
     /// Refuse agents whose prompts would leave this machine

@@ -1,8 +1,9 @@
 //! What an import took over, and what it did not.
 
-use harmonic_app::import::{Imported, NoteKind};
+use harmonic_app::import::{Imported, Note, NoteKind};
 use harmonic_layout::Width;
-use serde_json::{Value, json};
+use harmonic_types::StackSpec;
+use serde::Serialize;
 
 use crate::lines::list_item;
 
@@ -35,12 +36,23 @@ pub fn report(imported: &Imported, width: Width) -> String {
     lines.join("\n")
 }
 
-/// The stack file and all notes; the stack file is null where nothing was understood.
-pub fn document(imported: &Imported) -> Value {
-    json!({
-        "schema": "harmonic.import/1",
-        "stack_file": imported.text(),
-        "stack": imported.stack,
-        "notes": imported.notes,
-    })
+/// Document of an import. A struct, since numbers of a [`serde_json::Value`] are shown with the
+/// digits of another precision.
+#[derive(Debug, Serialize)]
+pub struct ImportDocument<'a> {
+    schema: &'static str,
+    /// `None` where nothing was understood.
+    stack_file: Option<String>,
+    stack: Option<&'a StackSpec>,
+    notes: &'a [Note],
+}
+
+/// The stack file and all notes.
+pub fn document(imported: &Imported) -> ImportDocument<'_> {
+    ImportDocument {
+        schema: "harmonic.import/1",
+        stack_file: imported.text(),
+        stack: imported.stack.as_ref(),
+        notes: &imported.notes,
+    }
 }
