@@ -338,29 +338,6 @@ fn the_override_is_recommended_only_for_the_paper() {
     assert_eq!(value(false, "GOMP_SPINCOUNT"), None, "it has a GPU");
 }
 
-#[test]
-fn the_context_is_recommended_by_the_default_of_that_machine() {
-    let why = |memory: Option<u64>| {
-        let mut machine = Machine::new();
-        if let Some(gib) = memory {
-            let mut gpu = device(DeviceKind::DiscreteGpu, &[]);
-            gpu.memory_bytes = Some(Bytes(gib << 30));
-            machine.hardware.devices.push(gpu);
-        }
-        let mut settings = engine_settings(&machine.hardware, false).into_iter();
-        settings.find(|setting| setting.variable == "OLLAMA_CONTEXT_LENGTH").unwrap().why
-    };
-    let of_cpu = why(None);
-    assert!(
-        of_cpu.starts_with("the default on a machine without a GPU is 4096 tokens"),
-        "{of_cpu}"
-    );
-    assert!(of_cpu.contains("8192 tokens need 1.2 GB"), "{of_cpu}");
-    assert!(why(Some(12)).contains("with this GPU memory is 4096 tokens"), "{}", why(Some(12)));
-    assert!(why(Some(24)).contains("is 32768 tokens per slot: 4.8 GB"), "{}", why(Some(24)));
-    assert!(why(Some(80)).contains("is 262144 tokens per slot: 38.7 GB"), "{}", why(Some(80)));
-}
-
 mod ollama_settings {
     use super::*;
 
