@@ -80,7 +80,7 @@ pub enum EventsError<E> {
     Invalid(String),
 }
 
-/// Events in a chunked body, each at most [`crate::sse_lines::MAX_EVENT_BYTES`] long.
+/// Events in a chunked body, each at most 16 MiB long.
 pub fn events<S, B, E>(body: S) -> impl Stream<Item = Result<Event, EventsError<E>>> + Send
 where
     S: Stream<Item = Result<B, E>> + Send,
