@@ -94,7 +94,8 @@ fn answered(ran: &Ran, requests: &[Seen], row: &Row) -> u64 {
 fn named_context(ran: &Ran) -> u32 {
     let said = ran.said();
     let (_, rest) = said
-        .split_once("`harmonic up --stack standard --context ")
+        .split_once("`harmonic up --stack ")
+        .and_then(|(_, rest)| rest.split_once(" --context "))
         .unwrap_or_else(|| panic!("no command is shown: {ran:?}"));
     rest.split_once('`').unwrap().0.parse().unwrap()
 }
