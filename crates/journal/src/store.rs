@@ -3,9 +3,10 @@
 //! Invariants: a run appears whole, by a rename, and disappears so; what cannot be read as a run
 //! does not hinder the others.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
-use harmonic_fsutil::Skipped;
+use harmonic_fsutil::{FileError, Skipped};
 use harmonic_types::RunId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -93,7 +94,9 @@ impl Store {
         for _ in 0..CREATIONS {
             match self.create_folder(header.clone()) {
                 // `keep` took it for the rest of an interrupted creation, before it was locked.
-                Err(JournalError::Locked { .. } | JournalError::File(_)) => {}
+                Err(JournalError::Locked { .. }) => {}
+                Err(JournalError::File(FileError::Io { source, .. }))
+                    if source.kind() == ErrorKind::NotFound => {}
                 created => return created,
             }
         }

@@ -390,3 +390,31 @@ fn the_header_of_a_damaged_run_is_read_and_the_run_removed() {
     runs.store.remove(&header.run).unwrap();
     assert!(matches!(runs.store.header(&header.run), Err(JournalError::NotFound { .. })));
 }
+
+/// The rest of an interrupted creation looks like one that goes on, until its writer has locked it.
+#[test]
+fn a_run_is_created_while_others_look_for_leftovers() {
+    let runs = Runs::new();
+    let (store, done) = (&runs.store, &std::sync::atomic::AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    // What changes meanwhile is skipped by it.
+                    let _kept = store.keep(0);
+                }
+            });
+        }
+        let mut ids = RunIds::default();
+        let created = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for number in 0..300u16 {
+                let [high, low] = number.to_be_bytes();
+                let id = ids.next(1_700_000_000_000, [7, 7, 7, 7, 7, 7, 7, 7, high, low]);
+                drop(store.create::<String>(&Header::new(id, "somebody", 0)).unwrap());
+            }
+        }));
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        created.unwrap();
+    });
+    assert_eq!(store.list().unwrap().runs.len(), 300);
+}
