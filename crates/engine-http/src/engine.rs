@@ -104,16 +104,6 @@ impl Shared {
         Body::new(&self.fields, agent, self.config.endpoint.sends_system, request)
     }
 
-    /// Rejection of a request to `agent` by an engine that has ended.
-    fn gone(&self, agent: &AgentName) -> Rejection {
-        match self.status.read().health {
-            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
-            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
-                Rejection::Draining
-            }
-        }
-    }
-
     async fn submit(self: Arc<Self>, request: Request) -> Result<Generation, Rejection> {
         self.check(&request)?;
         let (name, (index, agent)) = (request.agent.clone(), self.agent(&request.agent)?);
@@ -132,13 +122,13 @@ impl Shared {
         };
         let id = RequestId(self.next.fetch_add(1, Ordering::Relaxed));
         let submit = Command::Submit(id, Box::new(open));
-        self.commands.send(submit).map_err(|_| self.gone(&name))?;
+        self.commands.send(submit).map_err(|_| self.status.gone(&name))?;
         let commands = self.commands.clone();
         let cancel = Cancel::new(move || {
             // A failed send means that the engine has ended, and its requests with it.
             let _gone = commands.send(Command::Cancel(id));
         });
-        let admitted = admitted.await.map_err(|_| self.gone(&name))??;
+        let admitted = admitted.await.map_err(|_| self.status.gone(&name))??;
         Ok(Generation::new(admitted, answer, cancel))
     }
 
@@ -177,15 +167,11 @@ impl Engine for HttpEngine {
     fn status(&self) -> EngineStatus {
         let config = &self.0.config;
         let status = self.0.status.read();
-        let agents = config.agents.iter().zip(status.load).map(|(agent, load)| AgentUse {
-            agent: agent.spec.name.clone(),
-            slots: load.slots,
-            context: agent.context,
-            in_flight: load.in_flight,
-            borrowed: load.borrowed,
-            preempted: load.preempted,
-            queued: load.queued,
-        });
+        let agents = config
+            .agents
+            .iter()
+            .zip(status.load)
+            .map(|(agent, load)| AgentUse::of(agent.spec.name.clone(), agent.context, load));
         EngineStatus {
             id: config.id.clone(),
             model: config.model.clone(),

@@ -124,6 +124,14 @@ pub struct AgentUse {
     pub queued: u32,
 }
 
+impl AgentUse {
+    /// Slot usage of `agent`, whose sequences have `context` cells, under `load`.
+    pub fn of(agent: AgentName, context: Tokens, load: AgentLoad) -> Self {
+        let AgentLoad { slots, in_flight, borrowed, preempted, queued, .. } = load;
+        Self { agent, slots, context, in_flight, borrowed, preempted, queued }
+    }
+}
+
 /// State of an engine at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EngineStatus {

@@ -150,27 +150,18 @@ impl<C: ThreadCommand> EngineHandle<C> {
 
     /// Rejection of a request to `agent` by a thread that has ended.
     pub(crate) fn gone(&self, agent: &AgentName) -> Rejection {
-        match self.status.read().health {
-            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
-            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
-                Rejection::Draining
-            }
-        }
+        self.status.gone(agent)
     }
 
     /// See [`crate::Engine::status`].
     pub(crate) fn status(&self) -> EngineStatus {
         let config = &self.config;
         let status = self.status.read();
-        let agents = config.agents.iter().zip(status.load).map(|(agent, load)| AgentUse {
-            agent: agent.spec.name.clone(),
-            slots: load.slots,
-            context: agent.context,
-            in_flight: load.in_flight,
-            borrowed: load.borrowed,
-            preempted: load.preempted,
-            queued: load.queued,
-        });
+        let agents = config
+            .agents
+            .iter()
+            .zip(status.load)
+            .map(|(agent, load)| AgentUse::of(agent.spec.name.clone(), agent.context, load));
         EngineStatus {
             id: config.id.clone(),
             model: config.model.clone(),

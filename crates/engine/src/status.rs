@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harmonic_admission::AgentLoad;
+use harmonic_types::{AgentName, Rejection};
 
 use crate::engine::{Allocation, Health};
 
@@ -35,6 +36,16 @@ impl SharedStatus {
     /// Updates the snapshot. Writes are plain assignments, so it is consistent even after a panic.
     pub fn write(&self, change: impl FnOnce(&mut StatusSnapshot)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Rejection of a request to `agent` by an engine that has ended.
+    pub fn gone(&self, agent: &AgentName) -> Rejection {
+        match self.read().health {
+            Health::Died { message } => Rejection::EngineDied { agent: agent.clone(), message },
+            Health::Ready | Health::Draining | Health::Restarting { .. } | Health::Stopped => {
+                Rejection::Draining
+            }
+        }
     }
 
     /// The status at this moment.
